@@ -7,13 +7,13 @@ this hash. What an audit has marked as no secret is suppressed.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterator
 from typing import Any
 
 from secagg.model.finding import Finding, Location
 from secagg.parsing import ParseContext, RawReport
 from secagg.secrets.redactor import identify
+from secagg.system.patterns import lazy
 from secagg_parsers.fields import (
     Entry,
     any_text,
@@ -28,8 +28,8 @@ from secagg_parsers.places import Lines
 
 _LONGEST_LINE = 4096
 # What separates values in a line.
-_SEPARATORS = re.compile(r"""["'`\s=:,;<>(){}\[\]@]+""")
-_QUOTED = re.compile(r"""(["'`])([^"'`\n]{1,1000})\1""")
+_SEPARATORS = lazy(r"""["'`\s=:,;<>(){}\[\]@]+""")
+_QUOTED = lazy(r"""(["'`])([^"'`\n]{1,1000})\1""")
 _MAX_PARTS = 200
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import posixpath
-import re
 import stat
 from collections import OrderedDict
 from collections.abc import Callable
@@ -14,8 +13,9 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from secagg.model.place import exists_exactly, find_in_checkout, is_foreign
+from secagg.system.patterns import lazy
 
-_DRIVE = re.compile(r"[A-Za-z]:/")
+_DRIVE = lazy(r"[A-Za-z]:/")
 # Lines are read from smaller files only: scanners do not read larger ones as a whole either.
 _LARGEST_FILE = 5 << 20
 _MAX_FILES = 16

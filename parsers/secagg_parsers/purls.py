@@ -6,21 +6,23 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
+from secagg.system.patterns import lazy
+
 # Databases whose advisories are about one problem each. Vendors' advisories (DSA, RHSA, USN, ALAS)
 # bundle several problems: these would be merged if their ids counted as aliases.
-_ONE_PROBLEM = re.compile(
+_ONE_PROBLEM = lazy(
     r"(?:CVE-\d{4}-\d{4,}|GHSA(?:-[0-9a-z]{4}){3}|PYSEC-\d{4}-\d+|RUSTSEC-\d{4}-\d{4}"
     r"|GO-\d{4}-\d+|OSV-\d{4}-\d+|GMS-\d{4}-\d+|NSWG-ECO-\d+|SNYK-[A-Z0-9-]+|npm:\S+:\d{8})",
     re.IGNORECASE,
 )
 
 _ADVISORY_PAGES = {
-    "GHSA-": re.compile(
+    "GHSA-": lazy(
         r"(?:github\.com/advisories/|/security/advisories/)(GHSA(?:-[0-9a-z]{4}){3})(?![0-9a-z-])"
     ),
-    "RUSTSEC-": re.compile(r"rustsec\.org/advisories/(RUSTSEC-\d{4}-\d{4})"),
-    "PYSEC-": re.compile(r"/(PYSEC-\d{4}-\d+)(?:\.yaml)?$"),
-    "GO-": re.compile(r"pkg\.go\.dev/vuln/(GO-\d{4}-\d+)"),
+    "RUSTSEC-": lazy(r"rustsec\.org/advisories/(RUSTSEC-\d{4}-\d{4})"),
+    "PYSEC-": lazy(r"/(PYSEC-\d{4}-\d+)(?:\.yaml)?$"),
+    "GO-": lazy(r"pkg\.go\.dev/vuln/(GO-\d{4}-\d+)"),
 }
 
 
@@ -150,10 +152,10 @@ _TYPE_OF_MANAGER = {
 }
 
 # Names and versions that are the same in a purl of any type.
-_NORMAL = re.compile(r"[a-z0-9][a-z0-9.-]*")
+_NORMAL = lazy(r"[a-z0-9][a-z0-9.-]*")
 
 # The same for namespaces; the "@" of npm's scopes is encoded.
-_NORMAL_NAMESPACE = re.compile(r"@?[a-z0-9][a-z0-9.-]*(?:/[a-z0-9][a-z0-9.-]*)*")
+_NORMAL_NAMESPACE = lazy(r"@?[a-z0-9][a-z0-9.-]*(?:/[a-z0-9][a-z0-9.-]*)*")
 
 # Types whose purl has no namespace.
 _UNSCOPED_TYPES = frozenset({"cargo", "gem", "hex", "nuget", "pub", "pypi", "conda"})

@@ -27,6 +27,7 @@ from secagg.jsonio.members import text_at
 from secagg.jsonio.reading import loads
 from secagg.model.place import legible
 from secagg.system.git import FETCH_HINT, checked, find_commit, git, resolve
+from secagg.system.patterns import lazy
 
 # Files that control what is scanned, merged, judged and left out.
 CONTROLS = (
@@ -55,7 +56,7 @@ _ANYWHERE = frozenset({".snyk", ".trivyignore", ".gitleaksignore"})
 # The value of an option that stands for the commit of :func:`since_event`.
 EVENT = "event"
 _ORIGIN = "refs/remotes/origin/"
-_PULL_REF = re.compile(r"refs/pull/\d+/merge")
+_PULL_REF = lazy(r"refs/pull/\d+/merge")
 _LARGEST_EVENT = 32 * 1024 * 1024
 
 

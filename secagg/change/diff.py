@@ -14,6 +14,7 @@ from secagg.change.model import Diff, FileChange, FileStatus, Hunk
 from secagg.change.tree import CheckoutTree
 from secagg.errors import UsageError
 from secagg.system.git import FETCH_HINT, checked, git, resolve, short_commit
+from secagg.system.patterns import lazy
 
 SUBMODULE = "160000"
 _LINK = "120000"
@@ -27,8 +28,8 @@ _STATUS = {
     "T": FileStatus.TYPE_CHANGED,
 }
 
-_HUNK = re.compile(rb"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
-_ESCAPED = re.compile(rb'\\([0-7]{3}|[abfnrtv"\\])')
+_HUNK = lazy(rb"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
+_ESCAPED = lazy(rb'\\([0-7]{3}|[abfnrtv"\\])')
 
 _CHARACTERS = {
     b"a": b"\a",
@@ -53,7 +54,7 @@ _OPTIONS = (
     "--relative",
 )
 
-_RANGE = re.compile(r"(?P<base>.+?)(?P<dots>\.\.\.?)(?P<head>[^.].*)?")
+_RANGE = lazy(r"(?P<base>.+?)(?P<dots>\.\.\.?)(?P<head>[^.].*)?")
 
 
 class PatchEntry(Struct):

@@ -16,9 +16,10 @@ from msgspec import Struct
 from secagg.change.tree import CheckoutTree, TreeFile
 from secagg.model.finding import Location, replace
 from secagg.model.place import is_legible, legible, manifest_place
+from secagg.system.patterns import lazy
 
 # Behind the path of an address: its query and its fragment.
-_ADDRESS_PARTS = re.compile(r"(?<=[^/])[?#\0].*", re.DOTALL)
+_ADDRESS_PARTS = lazy(r"(?<=[^/])[?#\0].*", re.DOTALL)
 
 
 class FileStatus(StrEnum):

@@ -18,12 +18,13 @@ from secagg.change.base import reader_at
 from secagg.merge.groups import Group
 from secagg.system.git import git
 from secagg.system.globs import PathGlob
+from secagg.system.patterns import lazy
 from secagg.system.root import is_in_git
 
 PLACES = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")
 LARGEST = 3 * 1024 * 1024
-_SECTION = re.compile(r"\^?\[[^\]]+\](?:\[\d+\])?(?:\s|$)")
-_BLANK = re.compile(r"(?<!\\)\s+")
+_SECTION = lazy(r"\^?\[[^\]]+\](?:\[\d+\])?(?:\s|$)")
+_BLANK = lazy(r"(?<!\\)\s+")
 
 
 class OwnersEntry(Struct, frozen=True):

@@ -7,7 +7,6 @@ without characters that are special to a shell.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import wraps
 from pathlib import Path
@@ -15,13 +14,15 @@ from typing import Any
 
 import typer
 
+from secagg.system.patterns import lazy
+
 # The same as in secagg.pipeline.write, which is too slow to import while somebody waits.
 DECISION_NAME = "decision.json"
 _LARGEST = 32_000_000
 _MOST_OFFERS = 200
 # Letters, digits and the characters of paths and package names.
-_SAFE = re.compile(r"[\w@.,+/-]{1,200}")
-_UNSAFE = re.compile(r"[^\w@.,+/ -]")
+_SAFE = lazy(r"[\w@.,+/-]{1,200}")
+_UNSAFE = lazy(r"[^\w@.,+/ -]")
 
 Offer = tuple[str, str]
 Answer = Callable[[typer.Context, str], list[Offer]]

@@ -7,7 +7,6 @@ files act together: a group is covered once each of its members is.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from msgspec import Struct
@@ -18,8 +17,9 @@ from secagg.model.finding import Finding, Kind
 from secagg.packages.purl import PurlPattern, fits_any
 from secagg.policy.selectors import normal_id, same_check
 from secagg.system.globs import Glob, is_catch_all, is_wild
+from secagg.system.patterns import lazy
 
-_RANGE = re.compile(r"[\^~<>=|*\s]|(?:^|\.)[xX](?:\.|$)")
+_RANGE = lazy(r"[\^~<>=|*\s]|(?:^|\.)[xX](?:\.|$)")
 
 
 class Chain(Struct, frozen=True):

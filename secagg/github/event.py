@@ -11,7 +11,6 @@ Source: GitHub Docs, "Events that trigger workflows" (GITHUB_SHA and GITHUB_REF 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,19 +21,20 @@ from secagg.errors import ReportError
 from secagg.jsonio.members import as_mapping, text_at
 from secagg.jsonio.reading import loads
 from secagg.system.git import find_commit, git
+from secagg.system.patterns import lazy
 from secagg.system.root import is_in_git
 
-COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
-PULL_REF = re.compile(r"refs/pull/(\d+)/(?:merge|head)")
+COMMIT = lazy(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+PULL_REF = lazy(r"refs/pull/(\d+)/(?:merge|head)")
 
 _TIMEOUT = 30.0
 _MOST_EVENT_BYTES = 32 * 1024 * 1024
 _ORIGIN_PREFIX = "refs/remotes/origin/"
 _HEADS_PREFIX = "refs/heads/"
 # The head or the merge commit of a pull request after a fetch.
-_FETCHED_PULL_REF = re.compile(r"refs/remotes/(?:origin/)?(pull/\d+/(?:merge|head))")
+_FETCHED_PULL_REF = lazy(r"refs/remotes/(?:origin/)?(pull/\d+/(?:merge|head))")
 # Branches of origin whose names look like pull requests: they may hold a fork's commits.
-_PULL_LIKE_BRANCH = re.compile(r"(?:pr|pull|pulls|merge-requests)/.*")
+_PULL_LIKE_BRANCH = lazy(r"(?:pr|pull|pulls|merge-requests)/.*")
 _PULL_REQUEST_EVENTS = frozenset(
     {
         "pull_request",
@@ -46,7 +46,7 @@ _PULL_REQUEST_EVENTS = frozenset(
 # Events whose GITHUB_SHA is on the default branch, whatever the event is about.
 _OTHER_COMMIT_EVENTS = frozenset({"issue_comment", "pull_request_target", "workflow_run"})
 # https://host/owner/name.git, ssh://git@host/owner/name, git@host:owner/name.git
-_REMOTE = re.compile(
+_REMOTE = lazy(
     r"(?:(?:https?|ssh|git)://(?:[^@/\s]*@)?(?P<host>[\w.-]+)(?::\d+)?/|[\w.-]+@(?P<scp>[\w.-]+):)"
     r"(?P<path>[\w.-]+/[\w.-]+?)(?:\.git)?/?"
 )

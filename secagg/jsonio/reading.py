@@ -28,12 +28,13 @@ import orjson
 
 from secagg.errors import ReportError
 from secagg.jsonio.value import encode
+from secagg.system.patterns import lazy
 
 # Larger reports are refused with a message, before the system kills the process for its memory.
 LARGEST = 1 << 30
 
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\Z)|[{}\[\]]', re.DOTALL)
-_COLON = re.compile(rb"[ \t\r\n]*:")
+_TOKEN = lazy(rb'"(?:[^"\\]|\\.)*+(?:"|\Z)|[{}\[\]]', re.DOTALL)
+_COLON = lazy(rb"[ \t\r\n]*:")
 # Items of a list that are encoded together to count their quotation marks.
 _PIECE = 32
 # Bytes of a value from which it is encoded in pieces, and its lists are split.

@@ -6,8 +6,9 @@ Reports are decoded by :mod:`secagg.jsonio.reading`, which is strict.
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
+
+from secagg.system.patterns import lazy
 
 # orjson is imported where it is used: secagg.model.finding needs this module, but `secagg report`,
 # which must start fast, needs no JSON.
@@ -22,7 +23,7 @@ _ESCAPES = (
     (b"\\f", b"\f"),
     (b'\\"', b'"'),
 )
-_CONTROL = re.compile(rb"\\u00([01][0-9a-f])")
+_CONTROL = lazy(rb"\\u00([01][0-9a-f])")
 
 
 def encode(value: Any) -> bytes:

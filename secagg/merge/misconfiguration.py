@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 
@@ -26,11 +25,12 @@ from secagg.model.context import message_context
 from secagg.model.finding import Finding, Kind
 from secagg.model.identity import resource_key
 from secagg.packages.keys import SEPARATOR
+from secagg.system.patterns import lazy
 
 RESOURCE = "same-check-same-resource"
 FILE = "same-check-whole-file"
 # Trivy: Container 'web' of Deployment 'shop' should set ...
-_CONTAINER = re.compile(r"\b[Cc]ontainer '[^']*' of \w+ '[^']*'")
+_CONTAINER = lazy(r"\b[Cc]ontainer '[^']*' of \w+ '[^']*'")
 _PREFIX = PREFIX[Kind.MISCONFIGURATION]
 
 

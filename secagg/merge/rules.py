@@ -16,12 +16,13 @@ from typing import Any
 from msgspec import Struct
 
 from secagg.model.finding import Finding
+from secagg.system.patterns import lazy
 
 _DATA = Path(__file__).parent / "data"
-_NUMBER = re.compile(r"CWE[-_ ]?0*(\d+)", re.IGNORECASE)
+_NUMBER = lazy(r"CWE[-_ ]?0*(\d+)", re.IGNORECASE)
 # Trivy's ids over time: DS002, AVD-DS-0002, DS-0002.
-_AVD = re.compile(r"(?:AVD-)?([A-Z]{2,8})-?0*(\d{1,5})")
-_BETWEEN = re.compile(r"[^a-z0-9]+")
+_AVD = lazy(r"(?:AVD-)?([A-Z]{2,8})-?0*(\d{1,5})")
+_BETWEEN = lazy(r"[^a-z0-9]+")
 # The sort of secret by the issuer's name in a detector's id; the first match counts.
 _FAMILIES = (
     ("private-key", ("private-key", "privatekey", "private_key", "rsa", "openssh", "asymmetric")),

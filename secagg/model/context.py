@@ -7,37 +7,38 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from secagg.model.finding import Finding, Location
+from secagg.system.patterns import lazy
 
 # Characters that a region needs to tell one place from another; else its whole lines count.
 _LEAST = 16
 _LONGEST = 400
 _MOST_LINES = 12
-_SPACE = re.compile(r"\s+")
+_SPACE = lazy(r"\s+")
 
-_VARYING = re.compile(
+_VARYING = lazy(
     r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b|\b(?=[0-9a-f]*\d)[0-9a-f]{7,64}\b|\d+",
     re.IGNORECASE,
 )
 
 # Varying parts have a digit, or the hyphens of a UUID.
-_MAY_VARY = re.compile(r"[\d-]")
+_MAY_VARY = lazy(r"[\d-]")
 
 # ``image: shop:v1.4.2`` and ``image: shop@sha256:...``, with a registry's port left alone.
-_IMAGE = re.compile(
+_IMAGE = lazy(
     r"""((?:^|[\s{,\-"'])image["']?\s*:\s*["']?[^\s"'@:]+(?::\d+/[^\s"'@:]+)?)[:@][^\s"',}]+"""
 )
 
-_BEFORE_VALUE = re.compile(r"""^[^=:"'`]*""")
+_BEFORE_VALUE = lazy(r"""^[^=:"'`]*""")
 
 # Trivy's checks for Kubernetes have the container and the workload in their messages only, in
 # forms that differ by the age of the check (trivy-checks, ``checks/kubernetes``).
-_CONTAINER = re.compile(
+_CONTAINER = lazy(
     r"\bcontainer ['\"](?P<container>[^'\"\s]+)['\"] of "
     r"['\"]?(?P<kind>[a-z]+)['\"]? ['\"](?P<name>[^'\"\s]+)['\"]",
     re.IGNORECASE,
 )
 
-_WORKLOAD = re.compile(
+_WORKLOAD = lazy(
     r"(?:^|: )['\"]?(?P<kind>cronjob|daemonset|deployment|job|pod|replicaset|"
     r"replicationcontroller|service|statefulset)['\"]? ['\"]?(?P<name>[\w.-]+)['\"]?"
     r"(?: in ['\"]?[\w-]+['\"]? namespace)? should\b",
@@ -46,11 +47,11 @@ _WORKLOAD = re.compile(
 
 # KubeLinter's messages have the container, and the object on the next line
 # (golangci.stackrox.io/kube-linter, ``pkg/command/lint``).
-_OBJECT = re.compile(
+_OBJECT = lazy(
     r"\nobject: [^\n/]{1,253}/(?P<name>[^\s/]{1,253}) \S{1,253}, Kind=(?P<kind>\w{1,63})"
 )
 
-_OBJECT_CONTAINER = re.compile(r"container \"(?P<container>[^\"\s]{1,253})\"")
+_OBJECT_CONTAINER = lazy(r"container \"(?P<container>[^\"\s]{1,253})\"")
 
 
 def source_lines(data: bytes) -> list[bytes]:

@@ -37,14 +37,15 @@ from secagg.model.place import image_key
 from secagg.packages.advisories import OTHER_RANK, RANKS, plain_name
 from secagg.packages.keys import Buckets
 from secagg.secrets.redactor import Redactor, SecretLines
+from secagg.system.patterns import lazy
 
 SCHEME = "secagg/v1"
-_CVE = re.compile(r"CVE-(\d+)-(\d+)")
-_AVD = re.compile(r"(?:AVD-)?([A-Z]{2,8})-?0*(\d{1,4})")
-_PEP_503 = re.compile(r"[-_.]+")
+_CVE = lazy(r"CVE-(\d+)-(\d+)")
+_AVD = lazy(r"(?:AVD-)?([A-Z]{2,8})-?0*(\d{1,4})")
+_PEP_503 = lazy(r"[-_.]+")
 # The suffixes that Kubernetes generates: a template hash and five letters of its alphabet.
 _SAFE = "bcdfghjklmnpqrstvwxz2456789"
-_GENERATED = re.compile(
+_GENERATED = lazy(
     rf"-[{_SAFE}a-f0-9]{{8,10}}-[{_SAFE}]{{5}}(?![\w-])"
     rf"|-(?=[a-z0-9]*\d)[{_SAFE}]{{5}}(?![\w-])"
     r"|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
@@ -150,7 +151,7 @@ def package_part(package: Package | None) -> str:
 
 
 # Checkov: AWS::SQS::Queue.Jobs
-_TYPE = re.compile(r"^\w+::[\w:-]+\.(?=\w)")
+_TYPE = lazy(r"^\w+::[\w:-]+\.(?=\w)")
 
 
 @lru_cache(maxsize=8192)

@@ -14,14 +14,14 @@ Most of them are found where exactly one file of the checkout fits. For the othe
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from secagg.model.finding import DISTRIBUTION_TYPES, Finding, Location
 from secagg.packages.manifests import FAMILIES
+from secagg.system.patterns import lazy
 
-_IMAGE_OS = re.compile(r"\s{0,20}\([a-z][\w .-]{0,200}\)$")
+_IMAGE_OS = lazy(r"\s{0,20}\([a-z][\w .-]{0,200}\)$")
 
 # The purl types of files with one manifest or archive each, by the ends of their names.
 _ENDINGS = {
@@ -40,18 +40,18 @@ _ENDINGS = {
 
 # In the name of a file, and in that of its directory. Together they would be one expression that is
 # quadratic in the length of a path.
-_REQUIREMENTS = re.compile(r"(?:^|[-_.])requirements?[-_.]")
-_REQUIREMENTS_DIRECTORY = re.compile(r"(?:^|[-_.])requirements?\Z")
+_REQUIREMENTS = lazy(r"(?:^|[-_.])requirements?[-_.]")
+_REQUIREMENTS_DIRECTORY = lazy(r"(?:^|[-_.])requirements?\Z")
 # The version in a jar's name: it is no part of the place, as the next version is there too.
-_ARCHIVE_VERSION = re.compile(r"-v?\d[\w.+-]{0,200}?(?=\.[jwe]ar(?:/|$))")
+_ARCHIVE_VERSION = lazy(r"-v?\d[\w.+-]{0,200}?(?=\.[jwe]ar(?:/|$))")
 # Registries that names of images may leave out.
 _DEFAULT_REGISTRIES = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
 # What tools write for one or several bytes that are not UTF-8; Python makes surrogates of them.
-_LOST = re.compile("[\ufffd\udc80-\udcff]+")
+_LOST = lazy("[\ufffd\udc80-\udcff]+")
 _REPLACEMENT = "\ufffd"
 
 # Where runners check repositories out, and where the docs of tools tell users to mount them.
-_KNOWN_ROOTS = re.compile(
+_KNOWN_ROOTS = lazy(
     r"/github/workspace/|/(?:home|Users)/runner/work/[^/]+/[^/]+/|[A-Za-z]:/a/[^/]+/[^/]+/"
     r"|/__w/[^/]+/[^/]+/|/home/vsts/work/\d+/s/"
     r"|/bitbucket/pipelines/agent/build/|/home/circleci/project/|/codebuild/output/src\d+/src/"

@@ -21,16 +21,17 @@ from typing import BinaryIO, TextIO, cast
 from secagg.output.escape import COMMAND, OLD_COMMAND, REPLACEMENT, UNSAFE, defuse_lines
 from secagg.output.links import PAGE_PATTERN
 from secagg.secrets.lastfilter import FilteredFile, filtered
+from secagg.system.patterns import lazy
 
 # The escapes that secagg writes itself: colours, and links to the pages of known databases.
 _OWN_ESCAPES = rf"\x1b\[[0-9;]*m|\x1b\]8;;(?:{PAGE_PATTERN})?\x1b\\"
-_COLOURS = re.compile(_OWN_ESCAPES)
-_ALLOWED = re.compile(rf"({_OWN_ESCAPES}|\t|\r?\n)")
-_HARMLESS_TEXT = re.compile(r"[\t\n\x20-\x7e]*")
+_COLOURS = lazy(_OWN_ESCAPES)
+_ALLOWED = lazy(rf"({_OWN_ESCAPES}|\t|\r?\n)")
+_HARMLESS_TEXT = lazy(r"[\t\n\x20-\x7e]*")
 # ASCII JSON without these bytes holds no control sequence.
 _SUSPECT_BYTES = (b"##", b"\x7f", b"\x1b")
 _LAST_OF_PLANE_0 = 0xFFFF
-_COMMAND_XML = re.compile(f"{COMMAND.pattern}::", re.MULTILINE)
+_COMMAND_XML = lazy(f"{COMMAND.pattern}::", re.MULTILINE)
 _LINE_CHARACTERS = "\t\r\n"
 
 

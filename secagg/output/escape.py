@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from secagg.system.patterns import lazy
+
 # The most characters of a table cell: one long path must not pad every row of a table, nor hide the
 # other rows.
 LONGEST_CELL = 300
@@ -21,25 +23,25 @@ _UNSAFE_SET = (
     "\ud800-\uf8ff\ufeff\uffa0\ufff0-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f"
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U0010ffff"
 )
-UNSAFE = re.compile(f"[{_UNSAFE_SET}]")
+UNSAFE = lazy(f"[{_UNSAFE_SET}]")
 # Variation selectors of letters and emoji, which are invisible.
-_VARIANTS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]+")
-_SPACES = re.compile(r"\s+")
+_VARIANTS = lazy("[\ufe00-\ufe0f\U000e0100-\U000e01ef]+")
+_SPACES = lazy(r"\s+")
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 # The old form of a workflow command, which GitHub's runner executes anywhere in a line
 # (actions/runner, ActionCommand.TryParse), and its variants in Azure Pipelines and TeamCity.
-OLD_COMMAND = re.compile(r"##(?=\w*\[)")
+OLD_COMMAND = lazy(r"##(?=\w*\[)")
 # The new form, which it executes after white space only (TryParseV2).
-COMMAND = re.compile(r"^([^\S\n]*)(?=::)", re.MULTILINE)
+COMMAND = lazy(r"^([^\S\n]*)(?=::)", re.MULTILINE)
 
 # Markup characters within a line of GitHub's Markdown; an underscore only beside a word.
-_MARKDOWN = re.compile(r"([\\*\[\]<>|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
+_MARKDOWN = lazy(r"([\\*\[\]<>|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
 # The beginnings of headings, lists and other blocks.
-_BLOCK = re.compile(r"^( *\d*)([#+=.)-])")
+_BLOCK = lazy(r"^( *\d*)([#+=.)-])")
 # Texts that GitHub or GitLab turns into a link or a notification without any markup: addresses,
 # mail addresses, mentions, and numbers of issues.
-_LINKED = re.compile(r"://|www\.|mailto:|xmpp:|@|[#!]\d|\bGH-\d", re.IGNORECASE)
+_LINKED = lazy(r"://|www\.|mailto:|xmpp:|@|[#!]\d|\bGH-\d", re.IGNORECASE)
 
 
 def terminal(text: str) -> str:

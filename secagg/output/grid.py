@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from secagg.output import console
 from secagg.output.escape import LONGEST_CELL, cell, cut, joined
+from secagg.system.patterns import lazy
 
 SEVERITY_COLOURS = {
     "critical": "1;35",
@@ -27,7 +28,7 @@ _WIDEST = 100
 _LOG_COLUMNS = 160
 # A narrower column would break words.
 _NARROWEST_COLUMN = 16
-_COLOUR_CODES = re.compile(r"\x1b\[[0-9;]*m")
+_COLOUR_CODES = lazy(r"\x1b\[[0-9;]*m")
 
 
 class CILog(StrEnum):

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import re
 
+from secagg.system.patterns import lazy
+
 ADVISORY_PAGES = (
-    (re.compile(r"CVE-\d{4}-\d{4,}"), "https://nvd.nist.gov/vuln/detail/{}"),
-    (re.compile(r"GHSA(?:-[23456789cfghjmpqrvwx]{4}){3}"), "https://github.com/advisories/{}"),
-    (re.compile(r"RUSTSEC-\d{4}-\d{4}"), "https://rustsec.org/advisories/{}.html"),
-    (re.compile(r"GO-\d{4}-\d{4,}"), "https://pkg.go.dev/vuln/{}"),
-    (re.compile(r"SNYK-[A-Z0-9]+-[A-Z0-9]+-\d+"), "https://security.snyk.io/vuln/{}"),
-    (re.compile(r"(?:PYSEC|OSV|MAL)-\d{4}-\d+"), "https://osv.dev/vulnerability/{}"),
+    (lazy(r"CVE-\d{4}-\d{4,}"), "https://nvd.nist.gov/vuln/detail/{}"),
+    (lazy(r"GHSA(?:-[23456789cfghjmpqrvwx]{4}){3}"), "https://github.com/advisories/{}"),
+    (lazy(r"RUSTSEC-\d{4}-\d{4}"), "https://rustsec.org/advisories/{}.html"),
+    (lazy(r"GO-\d{4}-\d{4,}"), "https://pkg.go.dev/vuln/{}"),
+    (lazy(r"SNYK-[A-Z0-9]+-[A-Z0-9]+-\d+"), "https://security.snyk.io/vuln/{}"),
+    (lazy(r"(?:PYSEC|OSV|MAL)-\d{4}-\d+"), "https://osv.dev/vulnerability/{}"),
 )
-WEAKNESS_PAGE = (re.compile(r"CWE-0*(\d{1,5})"), "https://cwe.mitre.org/data/definitions/{}.html")
+WEAKNESS_PAGE = (lazy(r"CWE-0*(\d{1,5})"), "https://cwe.mitre.org/data/definitions/{}.html")
 
 PAGE_PATTERN = "(?:{})[A-Za-z0-9._-]+".format(
     "|".join(re.escape(page.partition("{}")[0]) for _, page in (*ADVISORY_PAGES, WEAKNESS_PAGE))

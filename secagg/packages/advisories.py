@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
+
+from secagg.system.patterns import lazy
 
 # Databases of advisories, the preferred first.
 _PREFERRED = ("CVE", "GHSA", "RUSTSEC", "PYSEC", "GO", "MAL", "OSV", "SNYK")
@@ -15,10 +16,10 @@ _RANKS_BY_PREFIX = {
     text: RANKS[text.partition("-")[0]]
     for text in ("CVE-1", "CVE-2", "GHSA-", "GO-20", "MAL-2", "OSV-2", "SNYK-")
 }
-_CVE = re.compile(r"(?:[A-Z]+-)?(CVE-(\d{4})-(\d+))")
+_CVE = lazy(r"(?:[A-Z]+-)?(CVE-(\d{4})-(\d+))")
 
 # A notice of a distributor covers all problems that an update fixes, usually several CVEs.
-_NOTICE = re.compile(
+_NOTICE = lazy(
     r"(?:RHSA|RHBA|RHEA|DSA|DLA|USN|ALAS\w*|ELSA|ELBA|RLSA|RLBA|ALSA|ALBA|SUSE-\w+|OPENSUSE-\w+"
     r"|FEDORA|MGASA|GLSA|PHSA|AZL|CESA|VMSA)[-_:]"
 )

@@ -7,7 +7,6 @@ they stay the same over upgrades.
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 
 from packageurl import PackageURL
@@ -15,26 +14,27 @@ from packageurl import PackageURL
 from secagg.model.context import message_context
 from secagg.model.finding import DISTRIBUTION_TYPES, Finding, Location, Package
 from secagg.model.place import package_place
+from secagg.system.patterns import lazy
 
 # Separates the parts of a bucket.
 SEPARATOR = "\x1f"
-_PEP_503 = re.compile(r"[-_.]+")
-_DIGITS = re.compile(r"(\d+)")
+_PEP_503 = lazy(r"[-_.]+")
+_DIGITS = lazy(r"(\d+)")
 
 # Names that the rules of their ecosystem leave unchanged.
 _PLAIN = {
-    "cargo": re.compile(r"[a-z0-9_-]+").fullmatch,
-    "gem": re.compile(r"[A-Za-z0-9_.-]+").fullmatch,
-    "golang": re.compile(r"[a-z0-9._-]+(?:/[a-z0-9._-]+)*").fullmatch,
-    "npm": re.compile(r"(?:@[a-z0-9._-]+/)?[a-z0-9._-]+").fullmatch,
-    "pypi": re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*").fullmatch,
+    "cargo": lazy(r"[a-z0-9_-]+"),
+    "gem": lazy(r"[A-Za-z0-9_.-]+"),
+    "golang": lazy(r"[a-z0-9._-]+(?:/[a-z0-9._-]+)*"),
+    "npm": lazy(r"(?:@[a-z0-9._-]+/)?[a-z0-9._-]+"),
+    "pypi": lazy(r"[a-z0-9]+(?:-[a-z0-9]+)*"),
 }
 
-_MAVEN = re.compile(r"[A-Za-z0-9_.-]+:[A-Za-z0-9_.-]+").fullmatch
-_PYPI = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?").fullmatch
+_MAVEN = lazy(r"[A-Za-z0-9_.-]+:[A-Za-z0-9_.-]+")
+_PYPI = lazy(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?")
 # The pseudo-version that Go gives to a commit without a tag: its time and part of its hash.
-_PSEUDO = re.compile(r"(?:v\d[\w.-]*[.-]\d{14}-|#)([0-9a-f]{12})[0-9a-f]*")
-_EPOCH = re.compile(r"\d{1,20}:")
+_PSEUDO = lazy(r"(?:v\d[\w.-]*[.-]\d{14}-|#)([0-9a-f]{12})[0-9a-f]*")
+_EPOCH = lazy(r"\d{1,20}:")
 _NO_CASE = frozenset({"golang", "nuget", "pypi", "npm", "composer", "cargo"})
 
 
@@ -55,12 +55,12 @@ def package_key(package: Package | None) -> str:
 @lru_cache(maxsize=1 << 15)
 def key_of_name(kind: str, name: str) -> str:
     """Return the key of a package by its purl type and name alone."""
-    if kind == "maven" and _MAVEN(name):
+    if kind == "maven" and _MAVEN.fullmatch(name):
         return f"maven/{name.replace(':', '/')}"
-    is_plain = _PLAIN.get(kind)
-    if is_plain is not None and is_plain(name):
+    plain = _PLAIN.get(kind)
+    if plain is not None and plain.fullmatch(name):
         return f"{kind}/{name}"
-    if kind == "pypi" and _PYPI(name):
+    if kind == "pypi" and _PYPI.fullmatch(name):
         return f"pypi/{_PEP_503.sub('-', name).lower()}"
     kind, name = kind.strip().lower(), name.strip()
     namespace, name = _split(kind, name)

@@ -16,9 +16,10 @@ from typing import Any
 
 from msgspec import Struct
 
+from secagg.system.patterns import lazy
 from secagg.system.tomltext import loads_toml
 
-_INCLUDE = re.compile(r"(?:-r|--requirement)[\s=]*(?P<path>\S+)")
+_INCLUDE = lazy(r"(?:-r|--requirement)[\s=]*(?P<path>\S+)")
 # Requirements of composer.json that are no packages.
 _PLATFORM = frozenset({"php", "hhvm", "composer-plugin-api", "composer-runtime-api"})
 

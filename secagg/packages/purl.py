@@ -19,8 +19,9 @@ from secagg.model.finding import DISTRIBUTION_TYPES, Location, Package
 from secagg.model.place import image_repository
 from secagg.packages.keys import package_key, version_key
 from secagg.system.globs import Glob, checked, is_catch_all, is_wild
+from secagg.system.patterns import lazy
 
-_FORM = re.compile(r"(?i:pkg):/*([A-Za-z*][A-Za-z0-9.+*-]*)/(.+)", re.DOTALL)
+_FORM = lazy(r"(?i:pkg):/*([A-Za-z*][A-Za-z0-9.+*-]*)/(.+)", re.DOTALL)
 
 
 class PurlPattern(Struct, frozen=True, kw_only=True):

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import datetime
-import re
 from collections.abc import Collection, Iterator, Sequence, Set
 
 from msgspec import Struct, field
 
 from secagg.model.finding import KIND_WORDS, Kind
 from secagg.policy.decision import Exceptions, ExceptionState, PolicyException
+from secagg.system.patterns import lazy
 
-_DIGITS = re.compile(r"\d+")
+_DIGITS = lazy(r"\d+")
 # The line and column of a place such as app/old.py:7:12.
-_LINE = re.compile(r":\d+(?::\d+)?$")
+_LINE = lazy(r":\d+(?::\d+)?$")
 _PUNCTUATION = "()[]:;,.'\""
 # The tool's name that begins a sentence: "Trivy: ...".
-_DRIVER = re.compile(r"(?:[A-Z][\w-]{1,30}: )+")
+_DRIVER = lazy(r"(?:[A-Z][\w-]{1,30}: )+")
 _TOOLS_FOR = {
     Kind.VULNERABILITY: "let secagg scan run Trivy or Snyk: their clean reports do not tell",
     Kind.SECRET: "run Gitleaks, TruffleHog or Trivy",

@@ -20,9 +20,10 @@ from secagg.policy.notation import (
     SeverityBand,
     gap_pattern,
 )
+from secagg.system.patterns import lazy
 from secagg.system.validation import NO_OTHER_KEYS, after, before, key, limited
 
-_CWE = re.compile(r"(?:CWE-?)?(\d+)", re.IGNORECASE)
+_CWE = lazy(r"(?:CWE-?)?(\d+)", re.IGNORECASE)
 
 
 class Baseline(StrEnum):

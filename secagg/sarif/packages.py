@@ -16,17 +16,16 @@ from secagg.jsonio.members import as_list, as_mapping, objects_in
 from secagg.model.finding import Location, Package, Vulnerability
 from secagg.model.place import ecosystem_of
 from secagg.sarif.rules import RuleView
+from secagg.system.patterns import lazy
 
-ADVISORY = re.compile(
+ADVISORY = lazy(
     r"\b(?:CVE-\d{4}-\d{4,}|GHSA(?:-[23456789cfghjmpqrvwx]{4}){3}|SNYK-[A-Z0-9]+-[A-Z0-9-]+"
     r"|RUSTSEC-\d{4}-\d{4}|PYSEC-\d{4}-\d+|GO-\d{4}-\d{4,}|OSV-\d{4}-\d+|MAL-\d{4}-\d+"
     r"|BDSA-\d{4}-\d+|PRISMA-\d{4}-\d+"
     r"|DLA-\d+-\d+|DSA-\d+-\d+|USN-\d+-\d+|RHSA-\d{4}:\d+|ALAS2?-\d{4}-\d+|TEMP-\d+-[0-9A-F]+)\b"
 )
 # A rule of Checkov's package scan: an advisory or a licence, then the package.
-_CHECKOV_PACKAGE = re.compile(
-    r"(?P<advisory_or_license>[^_\s]+)_(?P<name>\S+)@(?P<version>[^@\s]*)"
-)
+_CHECKOV_PACKAGE = lazy(r"(?P<advisory_or_license>[^_\s]+)_(?P<name>\S+)@(?P<version>[^@\s]*)")
 
 # purl types by the words that tools use for them.
 _ECOSYSTEMS = {
@@ -80,29 +79,29 @@ _TOOL_ECOSYSTEMS = {
     "bundler-audit": "gem",
 }
 
-_FIELD = re.compile(r"^(Package|Installed Version|Fixed Version|PkgName): *(.+?)\s*$", re.MULTILINE)
-_AT_VERSION = re.compile(
+_FIELD = lazy(r"^(Package|Installed Version|Fixed Version|PkgName): *(.+?)\s*$", re.MULTILINE)
+_AT_VERSION = lazy(
     # A name begins where a word does: else each of its characters would be tried as the first.
     r"(?P<name>(?:@|(?<![\w.\-/:]))[\w.\-/:]{1,300})@(?P<version>v?\d[\w.+~:\-]*|#[0-9a-f]{7,40}(?![\w]))"
 )
-_IN_PACKAGE = re.compile(
+_IN_PACKAGE = lazy(
     r"in (?P<type>[\w-]+) package: (?P<name>\S+), version (?P<version>[^\s,]+)"
 )
-_VULNERABLE_PACKAGE = re.compile(
+_VULNERABLE_PACKAGE = lazy(
     r"(?:vulnerable|introduces a vulnerable) (?P<name>[\w.\-/@:]+) package"
 )
-_IS_VULNERABLE = re.compile(
+_IS_VULNERABLE = lazy(
     r"(?<![\w.@/-])(?P<name>[\w.@/-]{1,300}) (?P<version>v?\d\S{0,200}) is vulnerable to "
 )
 # Govulncheck: "calls vulnerable functions in 1 package (a)", "depends on 1 vulnerable module (b)".
-_GO_MODULES = re.compile(r"\b\d+ (?:vulnerable )?(?:package|module)s? \((?P<name>[\w./~-]+)")
-_PURL = re.compile(
+_GO_MODULES = lazy(r"\b\d+ (?:vulnerable )?(?:package|module)s? \((?P<name>[\w./~-]+)")
+_PURL = lazy(
     r"\bpkg:(?P<type>[a-z]+)/(?P<name>[^\s@?#]+)(?:@(?P<version>[^\s?#]+))?(?:[?#][^\s,)\]]*)?"
 )
-_GRYPE_IMAGE = re.compile(r"was found in image (?P<image>\S+) at: (?P<path>\S+)")
+_GRYPE_IMAGE = lazy(r"was found in image (?P<image>\S+) at: (?P<path>\S+)")
 # The name of Trivy's rules for packages of an operating system.
 _TRIVY_OS_PACKAGES = "OsPackageVulnerability"
-_INSIDE_ARCHIVE = re.compile(r"(?<=\.[jwe]ar):")
+_INSIDE_ARCHIVE = lazy(r"(?<=\.[jwe]ar):")
 
 
 def package_of(

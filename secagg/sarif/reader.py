@@ -8,7 +8,6 @@ without loss. Section numbers are those of OASIS, Static Analysis Results Interc
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -23,10 +22,11 @@ from secagg.sarif.rules import RuleTable
 from secagg.sarif.run_reader import RunReader
 from secagg.sarif.upgrade import upgraded
 from secagg.secrets.redactor import Redactor, identify
+from secagg.system.patterns import lazy
 
 VERSION = "2.1.0"
 # Any other version is not quoted in messages, because it may hold a secret.
-_PLAIN_VERSION = re.compile(r"\d{1,3}(?:\.\d{1,3}){0,3}(?:-(?:rtm|csd|beta)[\d.-]{0,12})?")
+_PLAIN_VERSION = lazy(r"\d{1,3}(?:\.\d{1,3}){0,3}(?:-(?:rtm|csd|beta)[\d.-]{0,12})?")
 # Results can be read without these when they are in external property files (3.15.2).
 _OPTIONAL_PROPERTIES = frozenset(
     {

@@ -15,6 +15,7 @@ from secagg.jsonio.members import as_list, as_mapping, as_text, mapping_at, obje
 from secagg.model.finding import Kind, Rule, Severity
 from secagg.model.severity import of_word, parse_security_severity, rates_by_level
 from secagg.sarif.text import LONGEST_ID, LONGEST_NAME, first_sentence, multiformat, shortened
+from secagg.system.patterns import lazy
 
 LEVELS = frozenset({"none", "note", "warning", "error"})
 
@@ -22,8 +23,8 @@ LEVELS = frozenset({"none", "note", "warning", "error"})
 _MOST_TAGS = 100
 # A longer address opens in few browsers, and each finding of the rule repeats it.
 _LONGEST_ADDRESS = 2_000
-_CWE = re.compile(r"\bCWE[-_/: ]?0*(\d{1,5})\b", re.IGNORECASE)
-_CWE_PAGE = re.compile(r"cwe\.mitre\.org/data/definitions/(\d+)")
+_CWE = lazy(r"\bCWE[-_/: ]?0*(\d{1,5})\b", re.IGNORECASE)
+_CWE_PAGE = lazy(r"cwe\.mitre\.org/data/definitions/(\d+)")
 _PROCESS_KEY = os.urandom(32)
 _SEVERITY_OF_LEVEL = {
     "error": Severity.HIGH,

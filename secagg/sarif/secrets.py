@@ -22,6 +22,7 @@ from secagg.sarif.rules import RuleTable, RuleView
 from secagg.sarif.text import fill, is_cut, looked_up, message_text
 from secagg.secrets.patterns import MASK
 from secagg.secrets.redactor import Redactor, Secret
+from secagg.system.patterns import lazy
 
 # Members of secret scanners' results about persons, or written by them.
 PERSONAL = frozenset({"author", "email", "date", "commitMessage"})
@@ -30,16 +31,16 @@ OF_THE_MACHINE = frozenset({"environmentVariables", "account", "machine", "proce
 
 # A rule is about hard-coded credentials if a line of its id or message matches both of a pair, in
 # this order. One expression for both would take quadratic time.
-_HARD_CODED = re.compile(r"hard-?_?coded", re.IGNORECASE)
+_HARD_CODED = lazy(r"hard-?_?coded", re.IGNORECASE)
 _HARD_CODED_PAIRS = (
     (_HARD_CODED, re.compile("cred|secret|passw|key|token", re.IGNORECASE)),
     (re.compile("cred|secret|passw", re.IGNORECASE), _HARD_CODED),
 )
-_CREDENTIAL_RULE = re.compile(
+_CREDENTIAL_RULE = lazy(
     r"^(?:[\w.\-]+[./])?B10[567]$|CleartextStorage|clear-?text-(?:storage|logging)",
     re.IGNORECASE,
 )
-_LOGGED_OR_STORED = re.compile(r"clear-?text|log(?:ger|ging)?\b|stor(?:age|ed)\b", re.IGNORECASE)
+_LOGGED_OR_STORED = lazy(r"clear-?text|log(?:ger|ging)?\b|stor(?:age|ed)\b", re.IGNORECASE)
 # A report without any of these, and without such a CWE, has no rule on hard-coded credentials.
 _WORDS = (
     b"hardcoded",
@@ -52,15 +53,15 @@ _WORDS = (
     b"cleartext",
     b"clear-text",
 )
-_CWE_IN_TEXT = re.compile(rb"cwe[-_/: ]?0{0,3}(?:798|259|321)")
+_CWE_IN_TEXT = lazy(rb"cwe[-_/: ]?0{0,3}(?:798|259|321)")
 _CREDENTIAL_CWES = frozenset({"CWE-798", "CWE-259", "CWE-321"})
-_QUOTED = re.compile(r"""(["'`])((?:\\.|(?!\1)[^\\\n]){3,1000}?)\1""")
-_PLACEHOLDER = re.compile(r"\{\d{1,9}\}")
+_QUOTED = lazy(r"""(["'`])((?:\\.|(?!\1)[^\\\n]){3,1000}?)\1""")
+_PLACEHOLDER = lazy(r"\{\d{1,9}\}")
 # Quoted literals with placeholders in one message. Where it has more, arguments count as secrets.
 _MOST_TEMPLATES = 4
 # What a quoted literal must contain to count as a secret, so that plain words do not.
-_SECRET_LIKE = re.compile(r"\d|[a-z][A-Z]|[^\w\s.,:-]")
-_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_SECRET_LIKE = lazy(r"\d|[a-z][A-Z]|[^\w\s.,:-]")
+_COMMIT = lazy(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 # The only members that are decoded here: most results have long code flows besides.
 _RULE_AND_MESSAGE = ("ruleId", "ruleIndex", "rule", "message")
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode

@@ -8,10 +8,11 @@ from functools import lru_cache
 from typing import Any
 
 from secagg.jsonio.members import text_at
+from secagg.system.patterns import lazy
 
-_PLACEHOLDER = re.compile(r"\{\{|\}\}|\{(\d+)\}")
+_PLACEHOLDER = lazy(r"\{\{|\}\}|\{(\d+)\}")
 # An escaped letter, a bracket, and the end of a link to a related location.
-_LINK_PARTS = re.compile(r"\\.|\[|\](?:\(\d{1,9}\))?", re.DOTALL)
+_LINK_PARTS = lazy(r"\\.|\[|\](?:\(\d{1,9}\))?", re.DOTALL)
 
 # Characters of a filled-in text, unless its parts are longer: a small report may refer to one text
 # of a rule, or repeat one argument, ten thousand times.

@@ -21,6 +21,7 @@ from secagg.model.place import (
 )
 from secagg.sarif.text import shortened
 from secagg.secrets.redactor import Redactor
+from secagg.system.patterns import lazy
 
 # The base id that code scanning tools use for the root of the checkout.
 ROOT_BASE = "%SRCROOT%"
@@ -30,10 +31,10 @@ _LONGEST_URI = 3 * LONGEST_PATH + 100
 # uriBaseIds may refer to each other; a longer chain than this is a circle.
 _LONGEST_CHAIN = 16
 
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
-_DRIVE = re.compile(r"/?[A-Za-z]:[/\\]")
-_ABSOLUTE = re.compile(r"\s*(?:file:|/|[A-Za-z]:[\\/])", re.IGNORECASE)
-_WEB = re.compile(r"https?://[^\s]", re.IGNORECASE)
+_SCHEME = lazy(r"[A-Za-z][A-Za-z0-9+.-]+:")
+_DRIVE = lazy(r"/?[A-Za-z]:[/\\]")
+_ABSOLUTE = lazy(r"\s*(?:file:|/|[A-Za-z]:[\\/])", re.IGNORECASE)
+_WEB = lazy(r"https?://[^\s]", re.IGNORECASE)
 # The members that are artifactLocation objects (3.4).
 _LOCATIONS = frozenset({"artifactLocation", "analysisTarget", "location"})
 # Members of tool components (3.19) and rules (3.49) that a viewer shows as links.

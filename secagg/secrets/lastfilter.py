@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 from urllib.parse import quote
 
 from secagg.secrets.encodings import is_distinctive
+from secagg.system.patterns import lazy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,13 +45,13 @@ _SHORTEST_PLAIN = 16
 _LARGE = 1 << 12
 _MOST_WRITTEN = 32
 # A quick look at names of variables, before the redactor is imported.
-_MAYBE_SECRET = re.compile(r"(?i:token|pass|secret|credential|key|_pat|_pwd|_auth)")
+_MAYBE_SECRET = lazy(r"(?i:token|pass|secret|credential|key|_pat|_pwd|_auth)")
 # SNYK_TOKEN, TRIVY_PASSWORD, SECAGG_HMAC_KEY, AWS_ACCESS_KEY_ID; no name of a file or a header.
-_SECRET_VARIABLE = re.compile(
+_SECRET_VARIABLE = lazy(
     r"(?:TOKEN|PASSWORD|PASSWD|PASSPHRASE|SECRET|CREDENTIALS?|KEY|KEY_ID|_PAT|_PWD|_AUTH)\d{0,2}$",
     re.IGNORECASE,
 )
-_CREDENTIALS = re.compile(
+_CREDENTIALS = lazy(
     r"://(?P<user>[^\s/:@?#]{0,256}):(?P<password>[^\s/@]{1,512})@"
     r"|\bpass(?:word|wd)=(?P<assigned>[^\s&;\"']{1,512})",
     re.IGNORECASE,

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import hmac
 import os
-import re
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote
 
 from secagg.secrets.patterns import MASK
 from secagg.secrets.values import KnownValues
+from secagg.system.patterns import lazy
 
 # Fields of reports that hold a path: SARIF's, Gitleaks', Trivy's, Snyk's.
 PATH_FIELDS = frozenset(
@@ -33,13 +33,13 @@ NAME_FIELDS = frozenset(
     CWE cwe CVE identifiers Category baselineState
     """.split()  # noqa: SIM905
 )
-_MARK = re.compile(r"\[redacted-[0-9a-f]{12}\]")
+_MARK = lazy(r"\[redacted-[0-9a-f]{12}\]")
 # A word as people make it: letters, perhaps a number, perhaps letters again. Random texts change
 # more often between letters and digits, and between upper and lower case.
-_PLAIN = re.compile(r"[A-Za-z0-9._:@/+$-]+")
-_RUN = re.compile(r"[A-Za-z0-9]+")
+_PLAIN = lazy(r"[A-Za-z0-9._:@/+$-]+")
+_RUN = lazy(r"[A-Za-z0-9]+")
 _LETTERS = r"(?:[a-z]{1,24}|[A-Z]{1,24}|[A-Z]?[a-z]{1,24}(?:[A-Z][a-z]{2,24}|[A-Z]{2,8}){0,4})"
-_WORD = re.compile(rf"{_LETTERS}?\d{{0,5}}{_LETTERS}?")
+_WORD = lazy(rf"{_LETTERS}?\d{{0,5}}{_LETTERS}?")
 _LONGEST_NAME = 200
 # Linux opens paths of 4,096 bytes, each of which may be percent-encoded.
 _LONGEST_PATH = 3 * 4_096

@@ -20,10 +20,11 @@ from secagg.model.finding import Finding, Kind, SarifOrigin
 from secagg.secrets.names import NAME_FIELDS, PATH_FIELDS, ShownNames
 from secagg.secrets.patterns import MASK
 from secagg.secrets.values import KnownValues
+from secagg.system.patterns import lazy
 
 __all__ = ["MASK", "Redactor", "Secret"]
 
-_TEXTS = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\Z)', re.DOTALL)
+_TEXTS = lazy(rb'"(?:[^"\\]|\\.)*+(?:"|\Z)', re.DOTALL)
 # Masked texts in the cache: how many, and of how many characters.
 _MOST_CACHED = 20_000
 _LONGEST_CACHED = 256
@@ -31,7 +32,7 @@ _NESTED = frozenset({str, dict, list, tuple})
 
 # What tools write instead of a secret.
 _TOOL_MASKS = frozenset({"redacted", "redact", "[redacted]", "<redacted>", "removed"})
-_ESCAPED_BREAK = re.compile(r"(?:\\r)?\\n")
+_ESCAPED_BREAK = lazy(r"(?:\\r)?\\n")
 
 KEYED = "hmac-"
 """The beginning of a keyed hash in a fingerprint."""

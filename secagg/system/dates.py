@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import datetime
-import re
 
 from msgspec import Struct
+
+from secagg.system.patterns import lazy
 
 DEFAULT_MAX_DAYS = 90
 
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 _DAYS = {"": 1, "d": 1, "w": 7, "m": 30, "y": 365}
-_DURATION = re.compile(r"(\d{1,9})(\.\d{1,9})?\s*([a-z]?)")
+_DURATION = lazy(r"(\d{1,9})(\.\d{1,9})?\s*([a-z]?)")
 # More days would lead out of the calendar.
 _MOST_DAYS = 99_999
 _DAY_EXPECTED = "a day such as 2026-12-31 is expected"

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import fnmatch
 import os
-import re
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
@@ -21,6 +20,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from secagg.errors import UsageError
+from secagg.system.patterns import lazy
 from secagg.system.process import (
     Cancellation,
     Command,
@@ -116,7 +116,7 @@ FETCH_HINT = (
 )
 # As many digits as ``git log --oneline`` shows in a large repository.
 _SHORT_COMMIT = 12
-_HASH = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_HASH = lazy(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
 class Setting(NamedTuple):

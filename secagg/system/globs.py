@@ -18,10 +18,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
+from secagg.system.patterns import lazy
+
 # The longest path that Linux opens.
 _LONGEST = 4096
-_CLASS = re.compile(r"\[[!^]?\]?[^\]/]*\]")
-_TOKEN = re.compile(rf"\*\*+|\*|\?|{_CLASS.pattern}|.", re.DOTALL)
+_CLASS = lazy(r"\[[!^]?\]?[^\]/]*\]")
+_TOKEN = lazy(rf"\*\*+|\*|\?|{_CLASS.pattern}|.", re.DOTALL)
 _WILDCARDS = "*?["
 # Any number of directories.
 _DIRECTORIES = "(?:[^/]++/)*"

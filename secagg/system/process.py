@@ -12,7 +12,6 @@ import contextlib
 import fcntl
 import logging
 import os
-import re
 import shutil
 import stat
 import subprocess
@@ -27,6 +26,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from secagg.secrets.redactor import Redactor
+from secagg.system.patterns import lazy
 from secagg.system.processgroup import adopt_orphans, end_group, lower_priority, resident_bytes
 
 _log = logging.getLogger(__name__)
@@ -66,8 +66,8 @@ _LOCK = "lock"
 # with a lock that no process holds, longer than its process needs to lock it.
 _ABANDONED = 24 * 3600.0
 _NEW = 60.0
-_ERROR_LINE = re.compile(r"\b(?:FATAL|ERROR|FTL|ERR)\b")
-_TIMESTAMP = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S*\s+")
+_ERROR_LINE = lazy(r"\b(?:FATAL|ERROR|FTL|ERR)\b")
+_TIMESTAMP = lazy(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S*\s+")
 
 
 class Cancellation:

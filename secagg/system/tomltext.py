@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
+
+from secagg.system.patterns import lazy
 
 # Parts of one dotted key (a.b.c). The time grows with the square of their number.
 _MOST_PARTS = 32
-_RUNS = re.compile(r"[\w.-]+")
+_RUNS = lazy(r"[\w.-]+")
 _NO_SPACE = str.maketrans("", "", " \t\"'")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from secagg.jsonio.reading import is_list
 from secagg.model.finding import Location
+from secagg.system.patterns import lazy
 from secagg_parsers.fields import (
     Entry,
     Masker,
@@ -23,7 +23,7 @@ from secagg_parsers.fields import (
 from secagg_parsers.places import Places, base_of
 from secagg_parsers.purls import is_system
 
-_DIGEST = re.compile(r"sha(?:256|512):[0-9a-f]{64,128}")
+_DIGEST = lazy(r"sha(?:256|512):[0-9a-f]{64,128}")
 
 
 _IMAGES = frozenset({"container_image", "image", "vm"})
@@ -36,7 +36,7 @@ _BILLS = frozenset({"cyclonedx", "spdx", "sbom"})
 
 
 # ``redis:6 (debian 10.4)``: Trivy appends the operating system to what it found it in.
-_SYSTEM = re.compile(r" \([^()]*\)$")
+_SYSTEM = lazy(r" \([^()]*\)$")
 
 
 # Types whose packages Trivy gathers under the name of a language rather than a file.

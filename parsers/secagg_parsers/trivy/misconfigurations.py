@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 from secagg.model.context import workload_in
 from secagg.model.finding import Finding, Kind, Location, Misconfiguration, Rule
 from secagg.model.severity import of_word
+from secagg.system.patterns import lazy
 from secagg_parsers.fields import (
     Entry,
     OddEntry,
@@ -22,7 +21,7 @@ from secagg_parsers.fields import (
 from secagg_parsers.trivy.artifact import TrivyTarget
 
 # DS-0001 today, DS001 and AVD-DS-0001 before. Ids of a user's own checks have any form.
-_CHECK = re.compile(r"(?:AVD-)?([A-Z]+)-?(\d{3,5})")
+_CHECK = lazy(r"(?:AVD-)?([A-Z]+)-?(\d{3,5})")
 _SHORT = frozenset({"DS", "KSV", "KCV"})
 _MOST_PLACES = 50
 _KUBERNETES = frozenset({"kubernetes", "helm"})

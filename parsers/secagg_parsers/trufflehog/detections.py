@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
 import string
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from msgspec import Struct
 from secagg.model.finding import Finding, Kind, Location, Rule, SecretSighting, Severity
 from secagg.parsing import ParseContext, RawReport
 from secagg.secrets.redactor import Redactor, identify
+from secagg.system.patterns import lazy
 from secagg_parsers.fields import (
     REVOKE_SECRET,
     Entry,
@@ -32,7 +32,7 @@ from secagg_parsers.fields import (
 )
 from secagg_parsers.places import Lines, Places
 
-_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{12,}={0,2}")
+_BASE64 = lazy(r"[A-Za-z0-9+/_-]{12,}={0,2}")
 
 
 _URL_SAFE = str.maketrans("-_", "+/")
