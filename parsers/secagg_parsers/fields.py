@@ -192,23 +192,46 @@ def with_redactor(
 
     One search over an item with all its entries shows for most that nothing needs masking.
     Entries of the list ``repeating`` that have one ``id`` repeat texts: these are searched once.
+    Where nothing but such an entry needs masking, it is masked already.
     """
-    if isinstance(items, Entries):
-        clean: dict[str, Entry] = {}
-        for item, data in items.encoded():
-            first: dict[str, Entry] = {}
-            entries = item.get(repeating) if type(item) is dict else None
-            if type(entries) is list:
-                different = [_different(entry, clean, first) for entry in entries]
-                data = encode({**item, repeating: different})
-            if redactor.is_clean(data):
-                clean |= first
-                yield item, None
-            else:
-                yield item, redactor
-    else:
+    if not isinstance(items, Entries):
         # Such an item is small, or so large that its own entries are decoded one by one.
         yield from ((item, redactor) for item in items)
+        return
+    clean: dict[str, Entry] = {}
+    for item, data in items.encoded():
+        entries = item.get(repeating) if type(item) is dict else None
+        if type(entries) is not list:
+            yield item, None if redactor.is_clean(data) else redactor
+            continue
+        first: dict[str, Entry] = {}
+        different = [_different(entry, clean, first) for entry in entries]
+        if redactor.is_clean(encode({**item, repeating: different})):
+            clean |= first
+            yield item, None
+        elif redactor.is_clean(encode({**item, repeating: []})):
+            masked = [
+                _masked(entry, part, clean, redactor)
+                for entry, part in zip(entries, different, strict=True)
+            ]
+            yield {**item, repeating: masked}, None
+        else:
+            yield item, redactor
+
+
+def _masked(entry: Any, part: Any, clean: dict[str, Entry], redactor: Redactor) -> Any:
+    """Mask ``entry``, of which ``part`` is what it does not repeat; note in ``clean`` if it is."""
+    name = _id_of(entry)
+    if (part is entry or name in clean) and redactor.is_clean(encode(part)):
+        if name is not None:
+            clean.setdefault(name, entry)
+        return entry
+    return redactor.mask_entry(entry, encode(entry))[0]
+
+
+def _id_of(entry: Any) -> str | None:
+    name = entry.get("id") if type(entry) is dict else None
+    return name if type(name) is str else None
 
 
 def _different(entry: Any, clean: Mapping[str, Entry], first: dict[str, Entry]) -> Any:
@@ -216,8 +239,8 @@ def _different(entry: Any, clean: Mapping[str, Entry], first: dict[str, Entry]) 
 
     Such an entry of an item before is in ``clean``, of the same item in ``first``.
     """
-    name = entry.get("id") if type(entry) is dict else None
-    if type(name) is not str:
+    name = _id_of(entry)
+    if name is None:
         return entry
     other = clean.get(name) or first.setdefault(name, entry)
     if other is entry:

@@ -42,6 +42,8 @@ class SnykReport:
         self._parsed = ParsedReport(tool="snyk")
         self._mask = Masker(context.redactor)
         self._issues = Issues(self._mask)
+        # Whether the rows of each project are merged before the next is read.
+        self._by_project = False
         # By project, then by issue.
         self._rows: dict[_Key, dict[_Key, tuple[Project, list[tuple[str, Entry]]]]] = {}
         self._merged_projects: set[_Key] = set()
@@ -62,6 +64,7 @@ class SnykReport:
             return again._read(projects, one=one, by_project=False)
 
     def _read(self, projects: Sequence[Any], *, one: bool, by_project: bool) -> ParsedReport:
+        self._by_project = by_project
         failures: list[str] = []
         all_projects = with_redactor(projects, self._redactor, "vulnerabilities")
         for index, (entry, redactor) in enumerate(all_projects):
@@ -124,8 +127,10 @@ class SnykReport:
         except OddEntry as why:
             add_problem(parsed, where or "the report", why)
             return
+        # Rows that were decoded with their project are in memory as long as it is.
+        in_memory = type(entry.get("vulnerabilities")) is list and self._by_project
         for place, row in objects(parsed, entry, "vulnerabilities", where, redactor):
-            self._row(place, project, row)
+            self._row(place, project, row, in_memory=in_memory)
         if "docker" in entry:
             for place, row in project.binaries(entry, where):
                 self._row(place, project.of_binaries(), self._redactor.mask_json(row))
@@ -149,7 +154,7 @@ class SnykReport:
             places = self._places[path] = Places(context.root, base, context.real_path)
         return places
 
-    def _row(self, place: str, project: Project, row: Entry) -> None:
+    def _row(self, place: str, project: Project, row: Entry, *, in_memory: bool = False) -> None:
         try:
             key = self._issues.key(row)
         except OddEntry as why:
@@ -161,14 +166,7 @@ class SnykReport:
                     raise _ListedTwice
                 issues = self._rows[project.key] = {}
             rows = issues.setdefault(key, (project, []))[1]
-            used_fields = {name: row[name] for name in USED if name in row}
-            if rows:
-                # What rows of an issue repeat takes the memory of one.
-                first = rows[0][1]
-                for name in _REPEATED:
-                    if name in used_fields and used_fields[name] == first.get(name):
-                        used_fields[name] = first[name]
-            rows.append((place, used_fields))
+            rows.append((place, row if in_memory else _used(row, rows[0][1] if rows else {})))
 
     def _merge_projects(self) -> None:
         for issues in self._rows.values():
@@ -226,6 +224,18 @@ class SnykReport:
             for _ in objects(self._parsed, filtered, key, f"{where}filtered."):
                 self._parsed.reported += 1
                 self._parsed.suppressed += 1
+
+
+def _used(row: Entry, first: Entry) -> Entry:
+    """Return the fields of ``row`` that are read, so that the rest can be let go of.
+
+    What it repeats of the ``first`` row of its issue takes the memory of one.
+    """
+    used = {name: row[name] for name in USED if name in row}
+    for name in _REPEATED:
+        if name in used and used[name] == first.get(name):
+            used[name] = first[name]
+    return used
 
 
 class _ListedTwice(Exception):
