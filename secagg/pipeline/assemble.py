@@ -42,6 +42,15 @@ class DisplayPaths:
 
     def mask_findings(self, findings: Iterable[Finding]) -> None:
         """Mask the paths of ``findings`` in place."""
+        findings = list(findings)
+        for finding in findings:
+            for location in (finding.location, *finding.related):
+                if location.uri is not None and location.uri not in self._display:
+                    self.path(location.uri)
+            if finding.component is not None and finding.component not in self._display:
+                self.path(finding.component)
+        if not self._masked:
+            return
         for finding in findings:
             changed = False
             for location in (finding.location, *finding.related):
@@ -59,8 +68,9 @@ class DisplayPaths:
 
     def mask_groups(self, groups: Iterable[Group]) -> None:
         """Mask the paths of the findings in ``groups`` in place."""
-        for group in groups:
-            self.mask_findings((group.representative, *group.members))
+        self.mask_findings(
+            finding for group in groups for finding in (group.representative, *group.members)
+        )
 
     def public_names(self) -> Iterator[str]:
         """Yield the names that may leave: masked paths, and words that are no secrets."""

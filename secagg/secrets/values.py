@@ -173,7 +173,8 @@ class KnownValues:
     def _hides(self, run: str, depth: int, with_shapes: bool) -> bool:
         """Tell whether ``run`` is base64 or hexadecimal of something with a secret in it."""
         for data in decodings(run):
-            result = self.search(data)
+            # All values and shapes are longer, and most runs of a table are short ids.
+            result = self.search(data) if len(data) >= _SHORTEST else None
             if result is None:
                 continue
             decoded = data.decode("utf-8", "replace")
