@@ -267,20 +267,27 @@ class SecretSearch:
             patterns, implementation=ahocorasick_rs.Implementation.DFA if fast else None
         ).find_matches_as_indexes
 
-    def search(self, data: bytes, *, is_json: bool = False) -> SearchResult | None:
-        """Search ``data``, a text in UTF-8 or JSON; None if it holds no secret."""
+    def search(
+        self, data: bytes, *, is_json: bool = False, known_only: bool = False
+    ) -> SearchResult | None:
+        """Search ``data``, a text in UTF-8 or JSON; None if it holds no secret.
+
+        With ``known_only`` the shapes do not count, neither as they are nor encoded.
+        """
         shapes: set[int] = set()
         anchors: dict[bytes, None] = {}
-        matches = self._find(data, overlapping=True)
+        matches = self._find_matches(data, known_only)
         marks = self._collect(data, matches, shapes, anchors) if matches else 0
         encoded = bool(marks & _ENCODED)
         broken = _broken_texts(data) if is_json else data
         if (b"\\" in broken or b"\n" in broken) and (self._anchors or is_wrapped(broken)):
             without_breaks = squeezed(broken)
-            matches = self._find(without_breaks, overlapping=True)
+            matches = self._find_matches(without_breaks, known_only)
             if matches:
                 encoded |= bool(self._collect(without_breaks, matches, None, anchors) & _ENCODED)
-        viewed = bool(marks & _VIEWED) and self._search_view(data, marks, shapes, anchors)
+        viewed = bool(marks & _VIEWED) and self._search_view(
+            data, marks, shapes, anchors, known_only
+        )
         if shapes or anchors or encoded or viewed:
             forms = tuple([form for anchor in anchors for form in self._anchors.get(anchor, ())])
             parts = tuple([value for anchor in anchors for value in self._parts.get(anchor, ())])
@@ -300,8 +307,25 @@ class SecretSearch:
                     places.append(start)
         return places
 
+    def _find_matches(self, data: bytes, known_only: bool) -> list[tuple[int, int, int]]:
+        matches: list[tuple[int, int, int]] = self._find(data, overlapping=True)
+        if not known_only or not matches:
+            return matches
+        views, patterns = self._literals.views, len(self._literals.patterns)
+        # The number of a literal that also begins an anchor becomes that of no literal.
+        return [
+            match if match[0] >= views else (patterns, *match[1:])
+            for match in matches
+            if match[0] >= views or match[0] in self._also_prefix
+        ]
+
     def _search_view(
-        self, data: bytes, marks: int, shapes: set[int], anchors: dict[bytes, None]
+        self,
+        data: bytes,
+        marks: int,
+        shapes: set[int],
+        anchors: dict[bytes, None],
+        known_only: bool,
     ) -> bool:
         """Search the view of ``data``; tell whether it has more than ``shapes`` and ``anchors``."""
         try:
@@ -315,7 +339,7 @@ class SecretSearch:
         view = text.encode("utf-8", "surrogatepass")
         shapes_before = set(shapes)
         count = len(anchors)
-        matches = self._find(view, overlapping=True)
+        matches = self._find_matches(view, known_only)
         marks = self._collect(view, matches, shapes, anchors) if matches else 0
         return bool(marks & _ENCODED) or len(anchors) > count or shapes != shapes_before
 

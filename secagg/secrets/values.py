@@ -87,14 +87,16 @@ class KnownValues:
             self._searches = [(SecretSearch(values, size=size), values)]
             self._waiting.clear()
 
-    def search(self, data: bytes, *, is_json: bool = False) -> SearchResult | None:
-        """Search ``data``, a text in UTF-8 or JSON; None if it holds no secret."""
+    def search(
+        self, data: bytes, *, is_json: bool = False, known_only: bool = False
+    ) -> SearchResult | None:
+        """Search ``data`` as :meth:`SecretSearch.search` does, for all values."""
         searches = self._current()
-        result = searches[0][0].search(data, is_json=is_json)
+        result = searches[0][0].search(data, is_json=is_json, known_only=known_only)
         if len(searches) == 1:
             return result
         for search, _ in searches[1:]:
-            other = search.search(data, is_json=is_json)
+            other = search.search(data, is_json=is_json, known_only=known_only)
             if other is not None and result is not None:
                 result = SearchResult(
                     result.shapes,
@@ -134,11 +136,9 @@ class KnownValues:
 
     def _covered(self, text: str, depth: int, *, shapes: bool = True) -> str:
         """Cover every secret in ``text``, which comes from ``depth`` levels of base64."""
-        result = self.search(text.encode("utf-8", "surrogatepass"))
+        result = self.search(text.encode("utf-8", "surrogatepass"), known_only=not shapes)
         if result is None:
             return text
-        if not shapes:
-            result = result._replace(shapes=())
         covered = self._cover_result(text, result, depth, shapes=shapes)
         if result.viewed:
             view = TextView.of(text).unescaped().joined()
@@ -174,12 +174,14 @@ class KnownValues:
         """Tell whether ``run`` is base64 or hexadecimal of something with a secret in it."""
         for data in decodings(run):
             # All values and shapes are longer, and most runs of a table are short ids.
-            result = self.search(data) if len(data) >= _SHORTEST else None
+            if len(data) < _SHORTEST:
+                continue
+            result = self.search(data, known_only=not with_shapes)
             if result is None:
                 continue
             decoded = data.decode("utf-8", "replace")
             # Shapes match random bytes by chance.
-            result = result._replace(shapes=result.shapes if with_shapes and data.isascii() else ())
+            result = result._replace(shapes=result.shapes if data.isascii() else ())
             if self._cover_result(decoded, result, depth + 1, shapes=with_shapes) != decoded:
                 return True
         return False
