@@ -5,8 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
-from secagg.model.finding import Finding, Location
+import msgspec
+from msgspec import Struct
+
+from secagg.model.finding import Finding, Location, SarifOrigin
 from secagg.system.patterns import lazy
 
 # Characters that a region needs to tell one place from another; else its whole lines count.
@@ -97,11 +101,47 @@ def snippet_context(finding: Finding) -> str | None:
     if finding.sarif is None or b'"snippet"' not in finding.sarif.encoded:
         return None
     try:
-        physical = finding.sarif.result["locations"][0]["physicalLocation"]
-        text = physical["region"]["snippet"]["text"]
-    except (KeyError, IndexError, TypeError):
+        place = _decode_places(finding.sarif.encoded).locations[0]
+        text = place.physical_location.region.snippet.text
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        text = _odd_snippet(finding.sarif)
+    except IndexError:
         return None
     return _SPACE.sub("", text)[:_LONGEST] or None if isinstance(text, str) else None
+
+
+def _odd_snippet(origin: SarifOrigin) -> Any:
+    """Return the snippet of a result in which not all is as SARIF says."""
+    try:
+        physical = origin.result["locations"][0]["physicalLocation"]
+        return physical["region"]["snippet"]["text"]
+    except (KeyError, IndexError, TypeError):
+        return None
+
+
+class _Snippet(Struct, frozen=True, gc=False):
+    text: str | None = None
+
+
+class _Region(Struct, frozen=True, gc=False):
+    snippet: _Snippet = _Snippet()
+
+
+class _Physical(Struct, frozen=True, gc=False):
+    region: _Region = _Region()
+
+
+class _Place(Struct, frozen=True, gc=False, rename="camel"):
+    physical_location: _Physical = _Physical()
+
+
+class _Result(Struct, frozen=True, gc=False):
+    """What is read of a result; all else is skipped."""
+
+    locations: tuple[_Place, ...] = ()
+
+
+_decode_places = msgspec.json.Decoder(_Result).decode
 
 
 @lru_cache(maxsize=4096)

@@ -95,6 +95,25 @@ def test_what_a_row_adds_to_an_earlier_row_of_its_issue_is_masked(member: str) -
     assert parsed.reported == len(projects)
 
 
+@pytest.mark.parametrize("in_frame", [False, True])
+def test_what_rows_of_one_project_repeat_is_masked_in_each(in_frame: bool) -> None:
+    token = "ghp_" + "R7mQz2LkVx9TnB4cWd8YhJ1sPf6GuE3aKo05"
+    rows = []
+    for number in range(40):
+        text = f"high {token}" if number % 20 == 0 else "high"
+        description = f"{text}. " + "A long text. " * 200
+        issue = {**SNYK_ROW, "id": f"SNYK-JS-{number}", "description": description}
+        # The second row repeats all but the package, so it becomes a finding of its own.
+        rows += [issue, {**issue, "version": "9.9.9"}, {**issue, "title": f"title {text}"}]
+    project = snyk(*rows, summary=f"high {token}" if in_frame else "high")
+    parsed = read([project, snyk(SNYK_ROW, displayTargetFile="other/package-lock.json")])
+    assert token not in repr(parsed)
+    masked = [f for f in parsed.findings if "[redacted]" in str(f.rule)]
+    assert {f.rule_id for f in masked} == {"SNYK-JS-0", "SNYK-JS-20"}
+    assert len(masked) == 4
+    assert (parsed.reported, parsed.merged, len(parsed.findings)) == (121, 40, 81)
+
+
 def test_an_odd_row_does_not_take_the_good_ones_along() -> None:
     bad = {**SNYK_ROW, "from": "dashboard"}
     parsed = read(snyk(bad, SNYK_ROW, {**SNYK_ROW, "id": None}, {**SNYK_ROW, "identifiers": None}))

@@ -187,3 +187,33 @@ def test_places_are_of_values_alone() -> None:
     assert search.places(f'["a {VALUE}"]'.encode())[0] == 4
     assert search.places(b'["a","b%41c"]') == [7]
     assert search.places(f'["{VALUE.encode().hex()}"]'.encode())[0] == 2
+
+
+def test_a_search_for_known_values_leaves_out_shapes_and_their_encodings() -> None:
+    search = SecretSearch([VALUE])
+    for text in ("password = Tr0ub4dor", base64.b64encode(b"password = Tr0ub4dor").decode()):
+        assert search.search(text.encode()) is not None
+        assert search.search(text.encode(), known_only=True) is None
+    for encoded in (base64.b64encode(f"a: {VALUE}".encode()), VALUE.encode().hex().encode()):
+        result = search.search(encoded, known_only=True)
+        assert result is not None and result.encoded and not result.shapes
+    broken = base64.b64encode(f"a long line of {VALUE}".encode())
+    lines = b"\n".join(broken[at : at + 20] for at in range(0, len(broken), 20))
+    result = search.search(lines, known_only=True)
+    assert result is not None and result.encoded
+
+
+def test_a_value_that_begins_with_a_literal_is_known_too() -> None:
+    value = "token-7Qm2zXw9Lk4V"
+    result = SecretSearch([value]).search(f"a {value}".encode(), known_only=True)
+    assert result is not None and value in result.forms and not result.shapes
+    assert SecretSearch([value]).places(f'["a {value}"]'.encode())[0] == 4
+
+
+@settings(max_examples=20)
+@given(st.lists(st.text("abXY01-_ ", min_size=8, max_size=20), min_size=1, max_size=3), st.text())
+def test_both_kinds_of_automaton_find_the_same(values: list[str], rest: str) -> None:
+    data = encode([rest, *values, base64.b64encode(values[0].encode()).decode()])
+    one, other = SecretSearch(values), SecretSearch(values, size=1 << 40)
+    assert one.search(data, is_json=True) == other.search(data, is_json=True)
+    assert one.places(data) == other.places(data)
