@@ -84,12 +84,8 @@ _AT_VERSION = lazy(
     # A name begins where a word does: else each of its characters would be tried as the first.
     r"(?P<name>(?:@|(?<![\w.\-/:]))[\w.\-/:]{1,300})@(?P<version>v?\d[\w.+~:\-]*|#[0-9a-f]{7,40}(?![\w]))"
 )
-_IN_PACKAGE = lazy(
-    r"in (?P<type>[\w-]+) package: (?P<name>\S+), version (?P<version>[^\s,]+)"
-)
-_VULNERABLE_PACKAGE = lazy(
-    r"(?:vulnerable|introduces a vulnerable) (?P<name>[\w.\-/@:]+) package"
-)
+_IN_PACKAGE = lazy(r"in (?P<type>[\w-]+) package: (?P<name>\S+), version (?P<version>[^\s,]+)")
+_VULNERABLE_PACKAGE = lazy(r"(?:vulnerable|introduces a vulnerable) (?P<name>[\w.\-/@:]+) package")
 _IS_VULNERABLE = lazy(
     r"(?<![\w.@/-])(?P<name>[\w.@/-]{1,300}) (?P<version>v?\d\S{0,200}) is vulnerable to "
 )
