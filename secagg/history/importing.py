@@ -23,6 +23,8 @@ from secagg.system.dates import utc_now
 
 # Tools are bits of a signed 64-bit number.
 _MOST_TOOLS = 62
+# Of these so many may have a name that is not reserved, if only some names are.
+_MOST_OTHER_TOOLS = 10
 # Clocks differ, and a scan that has just begun is not from the future.
 _CLOCK_SKEW = datetime.timedelta(minutes=10)
 
@@ -43,11 +45,14 @@ def record(
     run: RunRecord,
     problems: Sequence[Problem],
     covered: Iterable[tuple[str, str]],
+    *,
+    reserved_tools: Set[str] | None = None,
 ) -> ImportedRun:
     """Record ``run`` and its problems, unless a run with this key is recorded already.
 
     ``covered`` are (tool, component) where the tool looked at everything in the component (``.``
-    is the whole tree): only problems that these tools no longer see are fixed.
+    is the whole tree): only problems that these tools no longer see are fixed. With
+    ``reserved_tools`` a run brings few names of other tools, so that these keep their places.
     """
     repository = _id(connection, "repository", name=run.repository)
     lock(connection, repository)
@@ -60,7 +65,7 @@ def record(
     branch = _id(connection, "branch", repository_id=repository, name=run.branch)
     tools = {tool for problem in problems for tool in problem.tools}
     covered = set(covered)
-    bits = _tool_bits(connection, tools | {tool for tool, _ in covered})
+    bits = _tool_bits(connection, tools | {tool for tool, _ in covered}, reserved_tools)
     run_id = _insert_run(connection, run, branch)
     _insert_tool_runs(connection, run, run_id, covered, bits)
     place = place_of(connection, branch, run_id)
@@ -234,7 +239,9 @@ def lock(connection: Connection, repository: int) -> None:
         )
 
 
-def _tool_bits(connection: Connection, names: Iterable[str]) -> dict[str, int]:
+def _tool_bits(
+    connection: Connection, names: Iterable[str], reserved: Set[str] | None
+) -> dict[str, int]:
     """Return the bit of each tool."""
     numbers = _tool_numbers(connection)
     if unknown := sorted(set(names) - set(numbers)):
@@ -242,6 +249,8 @@ def _tool_bits(connection: Connection, names: Iterable[str]) -> dict[str, int]:
             connection.execute(text("LOCK TABLE tool IN SHARE ROW EXCLUSIVE MODE"))
         # Another process may have added some until it gave the lock away.
         numbers = _tool_numbers(connection)
+        if reserved is not None:
+            _refuse_other_tools(numbers.keys(), unknown, reserved)
         # A database's own numbers would have gaps, and there are few.
         free = iter(sorted({*range(1, _MOST_TOOLS + 1)} - {*numbers.values()}))
         for name in (name for name in unknown if name not in numbers):
@@ -251,6 +260,17 @@ def _tool_bits(connection: Connection, names: Iterable[str]) -> dict[str, int]:
             connection.execute(insert(t.tool).values(id=number, name=name))
             numbers[name] = number
     return {name: 1 << numbers[name] for name in names}
+
+
+def _refuse_other_tools(existing: Set[str], names: Iterable[str], reserved: Set[str]) -> None:
+    """Raise :class:`StoreError` if new ``names`` would take the places of ``reserved`` ones."""
+    new = sorted({*names} - existing - reserved)
+    places = min(_MOST_OTHER_TOOLS, _MOST_TOOLS - len(reserved))
+    if new and len(existing - reserved) + len(new) > places:
+        raise StoreError(
+            f"the store has no place for the tool {new[0][:100]!r}, which secagg does not know",
+            hint="name it under tools: in the settings of secagg serve",
+        )
 
 
 def _tool_numbers(connection: Connection) -> dict[str, int]:

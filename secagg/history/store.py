@@ -7,7 +7,7 @@ reading a small report. A test checks that the file equals the result of the mig
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager, contextmanager
 from importlib import resources
 from pathlib import Path
@@ -78,14 +78,20 @@ class Store:
         run: RunRecord,
         problems: Sequence[Problem],
         complete_tools: Iterable[tuple[str, str]],
+        *,
+        reserved_tools: Set[str] | None = None,
     ) -> ImportedRun:
         """Record a scan, unless one with this ``run.key`` is recorded already.
 
         ``complete_tools`` are (tool, component) where the tool looked at everything (``.`` is the
-        whole tree): only problems that these tools no longer see are fixed.
+        whole tree): only problems that these tools no longer see are fixed. A store tells few
+        tools apart: with ``reserved_tools``, scans that come from others cannot use up the places
+        of these.
         """
         with self._write() as connection:
-            return importing.record(connection, run, problems, complete_tools)
+            return importing.record(
+                connection, run, problems, complete_tools, reserved_tools=reserved_tools
+            )
 
     def first_seen(
         self, repository: str, branch: str, identities: Iterable[str]

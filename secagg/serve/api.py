@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import hmac
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -78,8 +78,13 @@ _RUN_BODY = {
 }
 
 
-def make_api(open_store: Callable[[], Store], metrics: Metrics) -> APIRouter:
-    """Return the routes below :data:`secagg.remote.documents.PREFIX`."""
+def make_api(
+    open_store: Callable[[], Store], metrics: Metrics, tools: Set[str] = frozenset()
+) -> APIRouter:
+    """Return the routes below :data:`secagg.remote.documents.PREFIX`.
+
+    ``tools`` are as in :class:`secagg.serve.callers.Callers`.
+    """
     router = APIRouter(prefix=PREFIX, tags=["store"])
     slots = asyncio.Semaphore(_AT_ONCE)
 
@@ -88,7 +93,7 @@ def make_api(open_store: Callable[[], Store], metrics: Metrics) -> APIRouter:
         data = await request.body()
         _check_body(request, data)
         async with slots:
-            run, recorded = await run_in_threadpool(_record, open_store, caller, data)
+            run, recorded = await run_in_threadpool(_record, open_store, caller, data, tools)
         metrics.run(recorded)
         request.state.about = {
             "repository": cell(run.repository),
@@ -307,7 +312,7 @@ def _check_body(request: Request, data: bytes) -> None:
 
 
 def _record(
-    open_store: Callable[[], Store], caller: Caller, data: bytes
+    open_store: Callable[[], Store], caller: Caller, data: bytes, tools: Set[str]
 ) -> tuple[RunRecord, ImportedRun]:
     """Record the run in ``data`` if ``caller`` may; return it and what it changed."""
     if not any(TokenScope.WRITE in grant.scopes for grant in caller.grants):
@@ -318,7 +323,7 @@ def _record(
     if not caller.may_record(run.repository, run.branch):
         raise _may_not_record(caller)
     with open_store() as store:
-        recorded = store.record(run, document.problems, document.covered)
+        recorded = store.record(run, document.problems, document.covered, reserved_tools=tools)
         if recorded.again:
             _check_same_origin(store, run)
     return run, recorded

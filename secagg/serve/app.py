@@ -107,7 +107,8 @@ def make_app(served: Served) -> FastAPI:
     )
     app.middleware("http")(Guard(served))
     if served.callers is not None:
-        app.include_router(make_api(served.callers.open_store, served.metrics))
+        callers = served.callers
+        app.include_router(make_api(callers.open_store, served.metrics, callers.tools))
     add_monitoring(app, served)
 
     @app.get("/", response_class=HTMLResponse, summary="The page")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass, field
 
 from secagg.history import Store
@@ -20,9 +20,13 @@ _NO_DIGEST = digest_of("")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Callers:
-    """Finds out who calls. ``open_store`` is called for each token of the store."""
+    """Finds out who calls. ``open_store`` is called for each token of the store.
+
+    ``tools`` are the tools whose names have a place in the store whatever callers send.
+    """
 
     open_store: Callable[[], Store]
+    tools: Set[str] = frozenset()
     verifier: Verifier | None = None
     now: Callable[[], datetime.datetime] = field(default=utc_now)
 

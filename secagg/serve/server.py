@@ -17,7 +17,10 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from secagg.errors import UsageError
 from secagg.history import Store
+from secagg.model.severity import LINTERS, RATING_TOOLS
 from secagg.output.logs import ConsoleHandler, LogFormat, print_line
+from secagg.parsing import ENTRY_POINTS
+from secagg.policy.subject import OWN_TOOLS
 from secagg.report.source import ProblemSource, TriageSink
 from secagg.serve.app import Served, make_app
 from secagg.serve.callers import Callers
@@ -25,6 +28,7 @@ from secagg.serve.guard import Access, hosts_for
 from secagg.serve.oidc import Verifier
 from secagg.serve.people import People
 from secagg.serve.settings import Settings
+from secagg.system.entrypoints import entry_points
 from secagg.system.network import is_loopback
 
 SECONDS_FOR_A_HEAD = 10.0
@@ -82,11 +86,16 @@ class BoundedProtocol(H11Protocol):
 
 
 def callers_of(open_store: Callable[[], Store], settings: Settings | None) -> Callers:
-    """Return who may call the API: holders of a token, and the issuers in ``settings``."""
+    """Return who may call the API: holders of a token, and the issuers in ``settings``.
+
+    The tools that secagg, its parsers and ``settings`` know keep their places in the store.
+    """
     verifier = None
     if settings is not None and settings.issuers:
         verifier = Verifier(settings.issuers, settings.address)
-    return Callers(open_store=open_store, verifier=verifier)
+    own = () if settings is None else settings.tools
+    tools = OWN_TOOLS.union(RATING_TOOLS, LINTERS, entry_points(ENTRY_POINTS), own)
+    return Callers(open_store=open_store, tools=tools, verifier=verifier)
 
 
 def people_of(settings: Settings | None) -> People | None:

@@ -104,13 +104,14 @@ class Settings(_SettingsPart):
     """The settings. ``address`` is where people and jobs reach the server, and its audience.
 
     With ``proxy`` the page is for the people of ``teams`` only, and no address with a token
-    opens it.
+    opens it. ``tools`` are tools that jobs may report and secagg does not know.
     """
 
     address: Address
     issuers: tuple[Issuer, ...] = ()
     proxy: Proxy | None = None
     teams: tuple[Team, ...] = ()
+    tools: tuple[Name, ...] = Field(default=(), max_length=12)
 
     @model_validator(mode="after")
     def _teams_come_through_the_proxy(self) -> Settings:

@@ -31,6 +31,8 @@ from secagg.remote import documents
 from secagg.remote import store as remote_stores
 from secagg.remote.credentials import VARIABLE, bearer_token
 from secagg.remote.store import RemoteStore
+from secagg.serve.server import callers_of
+from secagg.serve.settings import Settings
 from tests.history.make import REPO, day, ident, problem, run
 from tests.serve.jobs import Jobs
 
@@ -373,6 +375,33 @@ def test_nobody_takes_the_key_of_another_repositorys_run(jobs: Jobs) -> None:
     other.record(run(1, key=KEY, repository="acme/other"), [], [])
     with pytest.raises(StoreError, match="another run with this key"):
         jobs.remote(jobs.token(REPO)).record(run(1, key=KEY), [problem("one")], [])
+
+
+def test_no_job_uses_up_the_names_of_tools(jobs: Jobs) -> None:
+    remote = jobs.remote(jobs.token(REPO, scopes=[TokenScope.WRITE]))
+    many = [problem(f"p{n}", tools=(f"tool-{n}",)) for n in range(10)]
+    with pytest.raises(StoreError) as caught:
+        remote.record(run(1, key=ident("one")), [*many, problem("x", tools=("evil",))], ())
+    assert "no place for the tool 'evil', which secagg does not know" in str(caught.value)
+    assert caught.value.hint == "name it under tools: in the settings of secagg serve"
+    # Names in what is covered count too; and nothing of such a run is kept.
+    covered = [(f"tool-{n}", ".") for n in range(11)]
+    with pytest.raises(StoreError, match="no place"):
+        remote.record(run(1, key=ident("two")), [], covered)
+    assert remote.record(run(1, key=ident("three")), many, covered[:10]).new == 10
+    with pytest.raises(StoreError, match="no place"):
+        remote.record(run(2, key=ident("four")), [problem("x", tools=("evil",))], ())
+    # What the store has a place for is recorded as before.
+    assert remote.record(run(2, key=ident("five")), many[:1], covered[:1]).unchanged == 1
+    settings = Settings(address="https://secagg.example", tools=("ours",))
+    tools = callers_of(jobs.store, settings).tools
+    assert {"trivy", "grype", "semgrep", "eslint", "ours"} <= tools
+    with jobs.store() as store:
+        for number, name in enumerate(sorted(tools), start=3):
+            seen = [problem("p0", tools=(name,))]
+            store.record(run(number), seen, [(name, ".")], reserved_tools=tools)
+        with pytest.raises(StoreError, match="no place for the tool 'evil'"):
+            store.record(run(99), [problem("x", tools=("evil",))], (), reserved_tools=tools)
 
 
 def test_a_decision_in_a_run_decides_nothing(jobs: Jobs, remote: RemoteStore) -> None:
