@@ -28,6 +28,19 @@ MOST_ENTRIES = 30_000
 DEEPEST = 100
 # The errors of pydantic for a key that a model, or a dataclass, does not have.
 _UNKNOWN_KEY = frozenset({"extra_forbidden", "unexpected_keyword_argument"})
+# What ruamel.yaml raises for YAML that is wrong: its own errors, and those of Python for a mapping
+# merged with itself, or for a value that is none of its tag (!!bool x).
+_PARSER_ERRORS = (
+    YAMLError,
+    RecursionError,
+    ValueError,
+    AttributeError,
+    KeyError,
+    TypeError,
+    IndexError,
+)
+# Characters of a key in a message.
+_LONGEST_KEY = 200
 _OPENING = "[{"
 _BRACKETS = re.compile(r"[\[\]{}]")
 # Quotations of the file in a message of the parser, and the two values of a duplicate key.
@@ -91,7 +104,7 @@ def load_placed(source: Path | str, model: type[_Model], *, name: str) -> Placed
         mark = error.problem_mark
         where = name if mark is None else f"{name}:{mark.line + 1}:{mark.column + 1}"
         raise ConfigError(f"not valid YAML: {_problem(error)}", where=where) from None
-    except (YAMLError, RecursionError, ValueError) as error:
+    except _PARSER_ERRORS as error:
         raise ConfigError(f"not valid YAML: {type(error).__name__}", where=name) from None
     if document is None:
         document = CommentedMap()
@@ -176,7 +189,7 @@ def _explain(error: ValidationError, document: Any, model: type[Any], name: str)
     first = min(mistakes, key=lambda m: _position(document, m["loc"]))
     line, column = _position(document, first["loc"])
     where = f"{name}:{line + 1}:{column + 1}"
-    key = ".".join(str(part) for part in first["loc"])
+    key = ".".join(str(part) for part in first["loc"])[:_LONGEST_KEY]
     if first["type"] not in _UNKNOWN_KEY:
         return ConfigError(f"{key}: {in_words(first)}", where=where)
     keys = _known_keys(model, first["loc"][:-1])
@@ -190,11 +203,17 @@ def _position(document: Any, loc: Sequence[int | str]) -> tuple[int, int]:
     position, node = (0, 0), document
     for part in loc:
         if isinstance(node, CommentedMap) and part in node:
-            position = node.lc.key(part)
+            find = node.lc.key
         elif isinstance(node, CommentedSeq) and isinstance(part, int) and part < len(node):
-            position = node.lc.item(part)
+            find = node.lc.item
         else:
             break
+        try:
+            line, column = find(part)
+        except (KeyError, TypeError):
+            # A key that another mapping brings (``<<: *other``), or one of ``!!omap``.
+            break
+        position = line, column
         node = node[part]
     return position
 
