@@ -78,15 +78,25 @@ class Store:
         run: RunRecord,
         problems: Sequence[Problem],
         complete_tools: Iterable[tuple[str, str]],
-        *,
-        reserved_tools: Set[str] | None = None,
     ) -> ImportedRun:
         """Record a scan, unless one with this ``run.key`` is recorded already.
 
         ``complete_tools`` are (tool, component) where the tool looked at everything (``.`` is the
-        whole tree): only problems that these tools no longer see are fixed. A store tells few
-        tools apart: with ``reserved_tools``, scans that come from others cannot use up the places
-        of these.
+        whole tree): only problems that these tools no longer see are fixed.
+        """
+        with self._write() as connection:
+            return importing.record(connection, run, problems, complete_tools)
+
+    def record_untrusted(
+        self,
+        run: RunRecord,
+        problems: Sequence[Problem],
+        complete_tools: Iterable[tuple[str, str]],
+        reserved_tools: Set[str],
+    ) -> ImportedRun:
+        """Record a scan that a job has sent, as :meth:`record` does.
+
+        A store tells few tools apart: such scans cannot use up the places of ``reserved_tools``.
         """
         with self._write() as connection:
             return importing.record(

@@ -323,7 +323,7 @@ def _record(
     if not caller.may_record(run.repository, run.branch):
         raise _may_not_record(caller)
     with open_store() as store:
-        recorded = store.record(run, document.problems, document.covered, reserved_tools=tools)
+        recorded = store.record_untrusted(run, document.problems, document.covered, tools)
         if recorded.again:
             _check_same_origin(store, run)
     return run, recorded

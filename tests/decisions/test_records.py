@@ -10,8 +10,10 @@ import pytest
 
 from secagg.decisions.csaf import read_csaf
 from secagg.decisions.cyclonedx import read_cyclonedx
+from secagg.decisions.entry import policy_gaps
 from secagg.decisions.gitleaksignore import read_gitleaksignore
-from secagg.decisions.scope import Scope
+from secagg.decisions.index import in_force
+from secagg.decisions.scope import GapScope, Scope
 from secagg.decisions.snykfile import read_snyk
 from secagg.decisions.toolscope import Fingerprint, ToolScope, chain
 from secagg.decisions.trivyignore import read_trivyignore, read_trivyignore_yaml
@@ -21,12 +23,14 @@ from secagg.model.finding import Kind
 from secagg.model.problem import State
 from secagg.packages.purl import exact_purl
 from secagg.policy.decision import DecisionSource, PolicyException
+from secagg.policy.model import AcceptedGap
 from secagg.system.dates import Ceiling
 from secagg.system.globs import Glob
-from tests.decisions.make import TODAY
+from tests.decisions.make import TODAY, loaded, row
 from tests.decisions.test_csaf import document as csaf
 from tests.decisions.test_csaf import product
 from tests.decisions.test_vex import cyclonedx, openvex
+from tests.merge.make import vulnerability
 
 A, B, C = "pkg:npm/a@1", "pkg:npm/b@2", "pkg:npm/c@3"
 SHOP = "pkg:oci/shop?tag=1"
@@ -603,3 +607,144 @@ licenses: []
             ToolScope(tool="trivy", kinds=frozenset({Kind.VULNERABILITY}), name="CVE-2"),
         ),
     ]
+
+
+def test_every_text_of_a_decision_is_masked() -> None:
+    files = {
+        ".snyk": {"ignore": {"SNYK-1": [{"hunter2": {"hunter2": 1, "reason": "hunter2"}}]}},
+        "secagg-exceptions.yaml": {
+            "decisions": [{"id": "a" * 32, "reason": "hunter2", "by": "hunter2"}]
+        },
+    }
+    own, snyk = loaded(files, mask=lambda text: text.replace("hunter2", "***")).all()
+    assert (own.target, own.reason, own.owner, own.refusal) == (
+        f"row {'a' * 32}",
+        "***",
+        "***",
+        None,
+    )
+    assert (snyk.target, snyk.reason, snyk.owner) == ("SNYK-1 of snyk", "***", None)
+    assert snyk.refusal == "cannot be understood: it has keys that are not known: ***"
+
+
+@pytest.mark.parametrize(
+    ("fields", "owner"),
+    [
+        ({"by": "bo", "owner": "ana"}, "bo"),
+        ({"owner": "ana"}, "ana"),
+        ({}, None),
+    ],
+)
+def test_whose_a_decision_on_one_problem_is(fields: dict[str, str], owner: str | None) -> None:
+    entry = {"id": "a" * 32, "reason": "a reason", **fields}
+    (decision,) = loaded({"secagg-exceptions.yaml": {"decisions": [entry]}}).all()
+    assert (decision.owner, decision.on_one) == (owner, True)
+    wide = {"cve": "CVE-2021-1111", "expires": "2026-12-01", "created": "2026-11-01"}
+    entry = {"reason": "a reason", "owner": "ana", "by": "bo", **wide}
+    (decision,) = loaded({"secagg-exceptions.yaml": {"decisions": [entry]}}).all()
+    assert (decision.owner, decision.on_one) == ("ana", False)
+
+
+def test_gaps_that_a_policy_accepts() -> None:
+    day = datetime.date(2026, 11, 1)
+    end = datetime.date(2026, 12, 1)
+    gap = AcceptedGap(gap=["npm", "go.mod"], reason="so", owner="ana", created=day, expires=end)
+    (entry,) = policy_gaps([gap], CEILING)
+    assert entry.exception == PolicyException(
+        source=gap.source,
+        target="the gap npm or go.mod",
+        reason="so",
+        owner="ana",
+        created=day,
+        expires=end,
+    )
+    assert entry.scope is not None and isinstance(entry.scope, GapScope)
+    assert entry.scope.covers_gap("npm is not installed")
+    assert not entry.scope.covers_gap("trivy failed")
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b'{"a": 1,\n  "a": 2}', "d.json:2:"),
+        (b"{\n\n x", "d.json:3:2: "),
+        (b"[1,", "d.json:1:"),
+        (b"{}", "d.json: is no VEX document"),
+    ],
+)
+def test_a_vex_file_that_cannot_be_read_is_refused_in_its_place(data: bytes, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        loaded({"d.json": data}, vex=("d.json",))
+    assert str(caught.value).startswith(message)
+    if data == b"{}":
+        assert caught.value.hint == "read are OpenVEX, CycloneDX and CSAF 2.0, in JSON"
+
+
+@pytest.mark.parametrize("name", [".snyk", ".trivyignore", "secagg-exceptions.yaml"])
+def test_a_file_that_is_too_large_is_named(name: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        loaded({name: b"#" * (1 << 20) + b"\n"})
+    assert str(caught.value) == f"{name}: larger than 1 MiB"
+
+
+def test_a_later_decision_says_who_overrules_an_exception() -> None:
+    at = datetime.datetime(2026, 11, 5, 8, tzinfo=datetime.UTC)
+
+    def exception(**fields: Any) -> PolicyException:
+        return PolicyException(source="e.yaml:1", target="it", **fields)
+
+    for owner, who in (("ana", " by ana"), (None, "")):
+        opened = PolicyException(
+            source="store", target="it", state=State.OPEN, on_one=True, at=at, owner=owner
+        )
+        refusal = f"triage says open since 2026-11-05{who} (store)"
+        for older in (
+            {},
+            {"created": at.date()},
+            {"at": at},
+            {"created": datetime.date(2026, 1, 1)},
+        ):
+            (overruled,) = in_force([opened, exception(**older)])
+            assert overruled == exception(**older, refusal=refusal)
+        for newer in (
+            {"created": datetime.date(2026, 11, 6)},
+            {"at": at + datetime.timedelta(seconds=1)},
+            {"refusal": "odd"},
+        ):
+            assert in_force([opened, exception(**newer)]) == [exception(**newer)]
+
+
+def test_an_entry_by_package_is_found_beside_one_by_another_key() -> None:
+    """Each key of a row's findings is looked up, whichever entries the others have given."""
+    dates = {"reason": "a reason", "owner": "ana", "created": "2026-11-01", "expires": "2026-12-01"}
+    entries = [
+        dates | keys
+        for keys in (
+            {"id": "b" * 32},
+            {"cve": "CVE-2021-1111"},
+            {"purl": "pkg:npm/lodash"},
+            {"rule": "CVE-2021-1111"},
+            {"path": "web/"},
+        )
+    ]
+    found = loaded({"secagg-exceptions.yaml": {"exceptions": entries}})
+    group = row(vulnerability("trivy", "CVE-2021-1111"), identity="b" * 32)
+    assert len(found.covering(group)) == len(entries)
+
+
+def test_a_component_on_an_image_has_its_own_image() -> None:
+    other = "pkg:oci/other?tag=2"
+    tree: dict[str, Any] = {
+        "full_product_names": [product("S", SHOP), product("O", other), product("A", A)],
+        "relationships": [
+            {
+                "full_product_name": {"product_id": "X"},
+                "product_reference": "O",
+                "relates_to_product_reference": "S",
+            }
+        ],
+    }
+    document = csaf({"cve": "CVE-1", "product_status": {"fixed": ["X"]}}, tree=tree)
+    assert read_csaf(document, "d")[0].images == (exact_purl(other),)
+    tree["relationships"][0]["full_product_name"] = product("X", "pkg:oci/third?tag=3")
+    assert read_csaf(document, "d")[0].images == (exact_purl("pkg:oci/third?tag=3"),)

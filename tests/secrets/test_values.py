@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from secagg.secrets.encodings import changed_forms, forms_of, is_distinctive, parts_of
 from secagg.secrets.patterns import MASK
-from secagg.secrets.values import KnownValues
+from secagg.secrets.redactor import Redactor
+from secagg.secrets.values import KnownValues, _places
 
 VALUE = "Zk3fW9qLx0TnB7vRp2YsQ8uH"
 
@@ -120,6 +121,7 @@ def test_no_change_of_a_value_is_a_word() -> None:
         ("rhatdlk", True),
         ("rhatdl", False),
         ("rhbt", True),
+        ("XBCD", True),
     ],
 )
 def test_what_may_be_a_word(text: str, distinctive: bool) -> None:
@@ -365,3 +367,25 @@ def test_a_short_password_behind_a_name_is_masked_in_base64(name: str, value: st
             assert MASK in masked and run[4:10] not in masked
     # Words of prose and of code are no base64.
     assert made.mask("PackageName, of dependencies") == "PackageName, of dependencies"
+
+
+@pytest.mark.parametrize("more", [0, 40])
+@pytest.mark.parametrize("text", ["abc", "xabcx", "xxabc", "abcabc", "ab", "", "xbcdabcd"])
+def test_pieces_are_found_wherever_they_are(text: str, more: int) -> None:
+    """Also at the end, whether there are few pieces or many."""
+    pieces = {"abc", "bcd", *(f"piece {number}" for number in range(more))}
+    naive = {
+        (at, piece) for piece in pieces for at in range(len(text)) if text.startswith(piece, at)
+    }
+    assert set(_places(text, pieces)) == naive
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("curl -u bot:Zk3fW9qLx0 https://a", f"curl -u bot:{MASK} https://a"),
+        ("-H 'Bearer Zk3fW9qLx0TnB7vRp2Ys'", f"-H 'Bearer {MASK}'"),
+    ],
+)
+def test_only_the_secret_of_a_shape_is_masked(text: str, masked: str) -> None:
+    assert Redactor(b"a key of 32 bytes for tests only").mask(text) == masked

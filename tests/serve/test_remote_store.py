@@ -399,9 +399,9 @@ def test_no_job_uses_up_the_names_of_tools(jobs: Jobs) -> None:
     with jobs.store() as store:
         for number, name in enumerate(sorted(tools), start=3):
             seen = [problem("p0", tools=(name,))]
-            store.record(run(number), seen, [(name, ".")], reserved_tools=tools)
+            store.record_untrusted(run(number), seen, [(name, ".")], tools)
         with pytest.raises(StoreError, match="no place for the tool 'evil'"):
-            store.record(run(99), [problem("x", tools=("evil",))], (), reserved_tools=tools)
+            store.record_untrusted(run(99), [problem("x", tools=("evil",))], (), tools)
 
 
 def test_a_decision_in_a_run_decides_nothing(jobs: Jobs, remote: RemoteStore) -> None:
