@@ -24,7 +24,12 @@ from secagg.system.root import is_in_git
 PLACES = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")
 LARGEST = 3 * 1024 * 1024
 _SECTION = lazy(r"\^?\[[^\]]+\](?:\[\d+\])?(?:\s|$)")
-_BLANK = lazy(r"(?<!\\)\s+")
+# As at GitHub a line ends at a line feed, and words at spaces and tabs: other white space, which
+# nobody sees in a review, begins neither a line nor an owner.
+_WHITE = " \t\r"
+_BLANK = lazy(r"(?<!\\)[ \t]+")
+# Lines that cannot be used and have a note each.
+_MOST_NOTES = 20
 
 
 class OwnersEntry(Struct, frozen=True):
@@ -115,9 +120,10 @@ def load_owners(
 
 
 def parse_owners(text: str, name: str, notes: list[str]) -> Iterator[OwnersEntry]:
-    """Yield the entries of a CODEOWNERS file; add a note for each line that cannot be used."""
-    for number, line in enumerate(text.splitlines(), start=1):
-        stripped = line.strip()
+    """Yield the entries of a CODEOWNERS file; add notes for lines that cannot be used."""
+    unusable: list[str] = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        stripped = line.strip(_WHITE)
         if not stripped or stripped.startswith("#") or _SECTION.match(stripped):
             continue
         pattern, *words = _BLANK.split(stripped)
@@ -128,13 +134,18 @@ def parse_owners(text: str, name: str, notes: list[str]) -> Iterator[OwnersEntry
             owners.append(word)
         expression = _compile(pattern)
         if expression is None:
-            notes.append(f"{name}:{number}: {pattern!r} is no pattern of CODEOWNERS; it is skipped")
+            unusable.append(
+                f"{name}:{number}: {pattern!r} is no pattern of CODEOWNERS; it is skipped"
+            )
             continue
         invalid = next((owner for owner in owners if "@" not in owner), None)
         if invalid is not None:
-            notes.append(f"{name}:{number}: {invalid!r} is no owner; the line is skipped")
+            unusable.append(f"{name}:{number}: {invalid!r} is no owner; the line is skipped")
             continue
         yield OwnersEntry(pattern, expression, tuple(owners), number)
+    notes += unusable[:_MOST_NOTES]
+    if len(unusable) > _MOST_NOTES:
+        notes.append(f"{name}: {len(unusable) - _MOST_NOTES:,} more lines are skipped")
 
 
 def _compile(pattern: str) -> re.Pattern[str] | None:

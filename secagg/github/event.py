@@ -72,7 +72,8 @@ class Checkout(Struct, frozen=True, kw_only=True):
         """Return the full names of remote-tracking refs and tags whose tip is ``commit``."""
         patterns = ("refs/remotes", "refs/tags")
         output = _git(self.top, "for-each-ref", f"--points-at={commit}", "--format=%(refname)")
-        return [name for name in output.splitlines() if name.startswith(patterns)]
+        # A name may hold U+2028 and U+0085, at which splitlines would begin the next.
+        return [name for name in output.split("\n") if name.startswith(patterns)]
 
     def contains(self, tip: str, commit: str) -> bool:
         """Return whether ``commit`` is ``tip`` or, as far as git knows, an ancestor of it."""

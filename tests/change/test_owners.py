@@ -127,3 +127,26 @@ def test_a_group_is_owned_where_it_is_shown(repo: Repo) -> None:
     assert owners.of_group(group) == ("@apps",)
     (group,) = merge([code(uri=None, line=None)]).groups  # type: ignore[arg-type]
     assert owners.of_group(group) == ()
+
+
+@pytest.mark.parametrize(
+    "white", ["\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u3000", "\xa0", "\r"]
+)
+def test_white_space_that_nobody_sees_gives_no_ownership(tmp_path: Path, white: str) -> None:
+    """A review shows one line with one owner, and so does GitHub."""
+    text = f"* @org/all\r\ndocs/ @org/docs{white}* @evil\n"
+    (tmp_path / "CODEOWNERS").write_bytes(text.encode())
+    owners = load_owners(tmp_path)
+    assert owners.of("app/db.py") == ("@org/all",)
+    assert "@evil" not in owners.of("docs/a.md")[:1]
+    text = f"* @org/all\n#{white}* @evil\n"
+    (tmp_path / "CODEOWNERS").write_bytes(text.encode())
+    assert load_owners(tmp_path).of("app/db.py") == ("@org/all",)
+
+
+def test_many_lines_that_cannot_be_used_are_counted(tmp_path: Path) -> None:
+    (tmp_path / "CODEOWNERS").write_text("!a @b\n" * 1_000 + "* @org/all\n")
+    owners = load_owners(tmp_path)
+    assert owners.of("a") == ("@org/all",)
+    assert len(owners.notes) == 21
+    assert owners.notes[-1] == "CODEOWNERS: 980 more lines are skipped"

@@ -19,7 +19,9 @@ import pytest
 from secagg.change.base import default_base
 from secagg.cli.app import run as run_cli
 from secagg.errors import UsageError
+from secagg.github.event import read_checkout
 from secagg.pipeline.origin import origin_of
+from tests.change.repos import Repo
 from tests.github.make import result, run
 from tests.standins.github_server import REPOSITORY, TOKEN, GitHubServer
 
@@ -583,3 +585,15 @@ def test_result_outside_of_the_change_is_listed(
         assert code == 0 and "not shown in the pull request: 1 results outside" in said
         (comment,) = server.comments
         assert "What GitHub will not show" in comment["body"] and "go.sum:1" in comment["body"]
+
+
+@pytest.mark.parametrize("white", ["\u2028", "\u2029", "\x85"])
+def test_a_branch_s_name_is_no_other_ref(tmp_path: Path, white: str) -> None:
+    """Git allows this white space in names; what follows it is no ref of the default branch."""
+    repo = Repo(tmp_path / "repo")
+    repo.commit("Start")
+    head = repo.commit("The change")
+    name = f"refs/remotes/origin/topic{white}refs/remotes/origin/main"
+    repo.git("update-ref", name, head)
+    checkout = read_checkout(repo.root)
+    assert checkout is not None and list(checkout.refs_at(head)) == [name]
