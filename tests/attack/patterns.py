@@ -30,6 +30,7 @@ import secagg_parsers
 
 import secagg
 from secagg.secrets.patterns import SHAPES
+from secagg.system.patterns import _LazyPattern
 from tests.attack.counts import Counts
 
 # Private modules of Python, without types: what an expression is made of.
@@ -103,6 +104,8 @@ def _compiled(module: ModuleType) -> Iterator[tuple[str, re.Pattern[Any]]]:
             if getattr(item, "__name__", "") in _AT_START:
                 AT_START.add(item.__self__)
             item = getattr(item, "__self__", item)
+            if isinstance(item, _LazyPattern):
+                item = re.compile(item._expression, item._flags)
             if isinstance(item, re.Pattern):
                 if name in _only_at_start(module):
                     AT_START.add(item)
