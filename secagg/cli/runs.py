@@ -22,12 +22,14 @@ from secagg.cli.options import (
 from secagg.errors import ExitCode, UsageError
 from secagg.jsonio.output import indented
 from secagg.model.problem import Problem, RunRecord
+from secagg.model.severity import LABELS
 from secagg.output import console
 from secagg.output.escape import terminal
 from secagg.output.grid import Style, draw
 from secagg.pipeline.origin import open_store_of, origin_of
 from secagg.report import words
 from secagg.report.jsonformat import plain, rfc3339
+from secagg.report.standing import severity_label, severity_rank
 
 if TYPE_CHECKING:
     from secagg.history import ImportedRun
@@ -120,6 +122,7 @@ def show_run(key: str, selection: RunSelection, *, as_json: bool, no_colour: boo
     """Print one run, its tools and its problems. ``key`` is the run's key or its beginning."""
     with open_store_of(selection.store, selection.root, create=False) as store:
         run, problems = store.run(store.run_key(key))
+        problems = sorted(problems, key=lambda problem: -severity_rank(problem))
         changed = store.changes([run.key])[run.key]
     if as_json:
         _json({**_record(run, changed), "problems": [_problem(problem) for problem in problems]})
@@ -160,7 +163,7 @@ def _record(run: RunRecord, changed: ImportedRun) -> dict[str, Any]:
 def _problem(problem: Problem) -> dict[str, Any]:
     return {
         "id": problem.identity,
-        "severity": str(problem.severity),
+        "severity": severity_label(problem),
         "kind": str(problem.kind),
         "problem": words.title(problem),
         "where": words.place(problem),
@@ -231,7 +234,7 @@ def _problems(problems: Sequence[Problem], style: Style) -> str:
     headers = ["SEVERITY", "ID", "PROBLEM", "WHERE", "SOURCES"]
     cells = [
         [
-            str(problem.severity),
+            severity_label(problem),
             ids.short(problem.identity),
             terminal(words.title(problem)),
             terminal(words.place(problem)),
@@ -243,7 +246,7 @@ def _problems(problems: Sequence[Problem], style: Style) -> str:
 
 
 def _counts(run: RunRecord) -> str:
-    counts = [f"{count} {severity}" for severity, count in run.by_severity.items() if count]
+    counts = [f"{run.by_severity[word]} {word}" for word in LABELS if run.by_severity.get(word)]
     return ", ".join(counts) or "none"
 
 

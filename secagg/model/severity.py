@@ -45,6 +45,17 @@ _WORDS = {
 # Sources of scores in their order, after the source that decided the severity.
 _SOURCES = ("nvd", "ghsa", "redhat")
 
+UNKNOWN = "unknown"
+"""The word for the severity of what no tool rated."""
+LABELS = (*(str(severity) for severity in Severity), UNKNOWN)
+"""The words for severities on screens and in counts."""
+
+
+def label_of(severity: Severity, *, known: bool) -> str:
+    """Return the word for a severity: ``unknown`` where no tool gave one."""
+    return str(severity) if known else UNKNOWN
+
+
 # Tools that judge the style of code. An unknown severity of theirs counts as less than that of a
 # security tool.
 LINTERS = frozenset(

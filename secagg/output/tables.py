@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from secagg import ids
@@ -99,8 +100,12 @@ def name_and_package(finding: DecidedFinding) -> tuple[str, str]:
 def severities_text(decision: DecisionDocument) -> str:
     """Return how many findings counted as each severity, the worst first."""
     counts = decision.by_severity
+    unknown = Counter(row.counted_as for row in decision.findings if not row.severity_known)
     return ", ".join(
-        f"{counts[severity]} {severity}" for severity in Severity if counts.get(severity)
+        f"{counts[severity]} {severity}"
+        + (f" ({unknown[severity]} of unknown severity)" if unknown[severity] else "")
+        for severity in Severity
+        if counts.get(severity)
     )
 
 

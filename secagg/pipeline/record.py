@@ -35,6 +35,7 @@ from secagg.model.problem import (
     ToolRunRecord,
     Triage,
 )
+from secagg.model.severity import label_of
 from secagg.packages.components import component_of
 from secagg.pipeline.gate import Gate
 from secagg.pipeline.origin import (
@@ -161,7 +162,8 @@ def first_seen(
 def run_record(outcome: Outcome, origin: Origin) -> RunRecord:
     """Return the scan as a run of the store."""
     decision = outcome.decision
-    counts = Counter(str(judgement.group.severity) for judgement in decision.judgements)
+    rows = (judgement.group.representative for judgement in decision.judgements)
+    counts = Counter(label_of(row.severity, known=row.severity_known) for row in rows)
     started = outcome.started or utc_now()
     return RunRecord(
         # The written files know seconds, and are the same run when they are imported.

@@ -21,6 +21,7 @@ from secagg.merge.groups import find_group
 from secagg.model.finding import Kind, Package, SecretSighting, Severity, Vulnerability
 from secagg.model.place import more_places
 from secagg.model.problem import State
+from secagg.model.severity import LABELS, label_of
 from secagg.output.decision import DecidedException, DecidedFinding, DecisionDocument
 from secagg.output.rows import reading_order, row, worst_first
 from secagg.output.summary import (
@@ -81,7 +82,8 @@ def summarize(outcome: Outcome, *, with_items: bool = False) -> Summary:
     """Return the summary of ``outcome``, with its findings if ``with_items``."""
     tools = [tool_summary(result) for result in outcome.results]
     groups = outcome.merged.groups
-    severities = Counter(group.representative.severity for group in groups)
+    rows = [group.representative for group in groups]
+    severities = Counter(label_of(row.severity, known=row.severity_known) for row in rows)
     kinds = Counter(group.representative.kind for group in groups)
     merged_by_tools = sum(tool.merged for tool in tools)
     unreadable = sum(tool.unreadable for tool in tools)
@@ -91,7 +93,7 @@ def summarize(outcome: Outcome, *, with_items: bool = False) -> Summary:
         items = [_finding_summary(judgement) for judgement in judgements]
     findings = FindingsSummary(
         total=len(groups),
-        by_severity={str(severity): severities[severity] for severity in Severity},
+        by_severity={label: severities[label] for label in LABELS},
         by_kind={str(kind): kinds[kind] for kind in Kind},
         reported=sum(tool.reported for tool in tools),
         merged=merged_by_tools + outcome.merged.members - len(groups),

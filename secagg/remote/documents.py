@@ -26,8 +26,8 @@ from secagg.history.deciding import AuditEntry
 from secagg.ids import WHOLE
 from secagg.jsonio.packed import unpacked
 from secagg.model.access import ApiToken, is_name
-from secagg.model.finding import Severity
 from secagg.model.problem import Problem, RunRecord, ToolRunRecord, Triage
+from secagg.model.severity import LABELS
 
 T = TypeVar("T")
 
@@ -223,8 +223,7 @@ def _checked_run(run: RunRecord) -> RunRecord:
     _require(run.verdict in _VERDICTS, "run.verdict")
     _require(_is_text(run.policy), "run.policy")
     _require(len(run.tools) <= MOST_TOOL_RUNS, "run.tools")
-    known = {str(severity) for severity in Severity}
-    _require(known.issuperset(run.by_severity), "run.by_severity")
+    _require(set(LABELS).issuperset(run.by_severity), "run.by_severity")
     _require(all(0 <= n <= MOST_PROBLEMS for n in run.by_severity.values()), "run.by_severity")
     started = run.started_at
     if started.tzinfo is None:

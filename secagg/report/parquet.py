@@ -17,8 +17,8 @@ import orjson
 
 from secagg import __version__
 from secagg.errors import UsageError
-from secagg.model.finding import Severity
 from secagg.model.problem import Problem, RunRecord, Triage
+from secagg.model.severity import LABELS
 from secagg.report.jsonformat import dumps, record
 from secagg.report.parquetcolumns import (
     AUDIT,
@@ -142,7 +142,7 @@ def problem_rows(problems: Iterable[Problem], today: datetime.date) -> Iterator[
 def run_row(run: RunRecord) -> Row:
     """Return the row of :data:`RUNS` of a scan."""
     covered = [{"tool": tool, "component": component} for tool, component in run.covered]
-    counts = {severity.value: run.by_severity.get(severity.value, 0) for severity in Severity}
+    counts = {label: run.by_severity.get(label, 0) for label in LABELS}
     values = {field.name: getattr(run, field.name) for field in fields(run)}
     return _picked(RUNS, values | counts | {"run_key": run.key, "covered": covered})
 

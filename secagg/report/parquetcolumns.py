@@ -131,6 +131,7 @@ RUNS = Table(
         Column("medium", "integer", ""),
         Column("low", "integer", ""),
         Column("none", "integer", ""),
+        Column("unknown", "integer", "no tool gave a severity"),
         Column("tools", "tool_runs", "the tool runs, with status and gaps"),
         Column("covered", "coverage", "which tool looked at all of which component"),
     ),

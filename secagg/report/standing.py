@@ -9,9 +9,9 @@ from enum import StrEnum
 
 from secagg.model.finding import Severity
 from secagg.model.problem import Problem, RunRecord, State
+from secagg.model.severity import LABELS, label_of
 
-UNKNOWN = "unknown"
-SEVERITY_LABELS = (*(str(severity) for severity in Severity), UNKNOWN)
+SEVERITY_LABELS = LABELS
 # A decision "fixed" does not count while a complete run still sees the problem.
 _NOT_DECISIVE = frozenset({State.OPEN, State.FIXED})
 
@@ -85,7 +85,7 @@ def age_days(problem: Problem, today: datetime.date) -> int | None:
 
 def severity_label(problem: Problem) -> str:
     """Return the severity as text, ``unknown`` where no tool gave one."""
-    return str(problem.severity) if problem.severity_known else UNKNOWN
+    return label_of(problem.severity, known=problem.severity_known)
 
 
 def severity_rank(problem: Problem) -> int:
