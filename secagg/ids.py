@@ -43,7 +43,7 @@ def read_id(text: str, *, option: str = "") -> str:
         )
     if len(digits) < SHORTEST:
         raise UsageError(
-            f"{where}{digits!r} is too short to name a row",
+            f"{where}{digits!r} is too short to name a problem",
             hint=f"give at least {SHORTEST} digits of its id",
         )
     return digits
@@ -87,16 +87,16 @@ def resolve(
     if not matches:
         suggested = _nearest(start, near)
         raise UsageError(
-            f"{where}no row of {source} goes by the id {start}",
+            f"{where}no problem of {source} goes by the id {start}",
             hint=f"did you mean {' or '.join(suggested)}?" if suggested else _WHERE,
         )
     if len(names) == 1:
         raise UsageError(
-            f"{where}{len(matches)} rows of {source} share the id {start}",
-            hint="each row has one of its own: " + ", ".join(sorted(matches)[:_MOST_SUGGESTED]),
+            f"{where}{len(matches)} problems of {source} share the id {start}",
+            hint="each problem has one of its own: " + ", ".join(sorted(matches)[:_MOST_SUGGESTED]),
         )
     raise UsageError(
-        f"{where}{len(matches)} rows of {source} have an id that begins with {start}",
+        f"{where}{len(matches)} problems of {source} have an id that begins with {start}",
         hint="give more of its digits: " + ", ".join(sorted(names)[:_MOST_SUGGESTED]),
     )
 

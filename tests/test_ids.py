@@ -34,9 +34,9 @@ def test_a_row_s_own_id_outranks_the_same_id_of_another_row_s_member() -> None:
     [
         ("", "too short", "6 digits"),
         ("ab120", "too short", "6 digits"),
-        ("ab1234", "no row of the store goes by the id ab1234", f"did you mean {ROW}"),
-        ("cd34ff", "no row of the store goes by", f"did you mean {MEMBER}?"),
-        ("ffffff", "no row of the store goes by", "ids are in"),
+        ("ab1234", "no problem of the store goes by the id ab1234", f"did you mean {ROW}"),
+        ("cd34ff", "no problem of the store goes by", f"did you mean {MEMBER}?"),
+        ("ffffff", "no problem of the store goes by", "ids are in"),
         (ROW + "0", "up to 32 hexadecimal digits", "ids are in"),
         ("ghp_not_an_id", "up to 32 hexadecimal digits", "ids are in"),
     ],
@@ -51,10 +51,10 @@ def test_what_names_no_row_is_told_with_the_nearest_ids(given: str, said: str, h
 
 def test_several_rows_are_told_by_what_sets_them_apart() -> None:
     one, two = "abcdef1" + "0" * 25, "abcdef2" + "0" * 25
-    with pytest.raises(UsageError, match="2 rows of the last scan have an id") as caught:
+    with pytest.raises(UsageError, match="2 problems of the last scan have an id") as caught:
         ids.resolve("abcdef", [(one, ()), (two, ())])
     assert caught.value.hint == f"give more of its digits: {one}, {two}"
-    with pytest.raises(UsageError, match="2 rows of the last scan share the id") as caught:
+    with pytest.raises(UsageError, match="2 problems of the last scan share the id") as caught:
         ids.resolve(MEMBER[:10], [(one, (MEMBER,)), (two, (MEMBER,))])
     assert caught.value.hint is not None and one in caught.value.hint
 

@@ -114,7 +114,7 @@ COMMANDS = {
     "explain": (
         "secagg.cli.explain",
         "explain",
-        "Say why a row of the last scan is one row: members, reasons, and what was kept apart.",
+        "Say why findings are one problem of the last scan, and what was kept apart.",
     ),
     "merge": (
         "secagg.cli.merge",

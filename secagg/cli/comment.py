@@ -23,9 +23,6 @@ from secagg.system.dates import until, utc_today
 def triage_comment(
     store: HistoryOption = None,
     root: RootOption = Path(),
-    repo: Annotated[
-        str | None, typer.Option(help="The repository in the store, if not GitHub's OWNER/NAME.")
-    ] = None,
     repository: RepositoryOption = None,
     api_url: ApiUrlOption = None,
     dry_run: Annotated[
@@ -34,20 +31,17 @@ def triage_comment(
 ) -> None:
     """Decide as a comment on a pull request says (/secagg accept ID reason: WHY)."""
     asked = TargetOptions(repository=repository, api_url=api_url)
-    raise typer.Exit(decide_by_comment(asked, store, root=root, repository=repo, dry_run=dry_run))
+    raise typer.Exit(decide_by_comment(asked, store, root=root, dry_run=dry_run))
 
 
 # The default of secagg except add, too.
 _DEFAULT_EXPIRY = "30d"
 
 
-def decide_by_comment(
-    asked: TargetOptions, url: str | None, *, root: Path, repository: str | None, dry_run: bool
-) -> int:
+def decide_by_comment(asked: TargetOptions, url: str | None, *, root: Path, dry_run: bool) -> int:
     """Record the decision that the comment of the workflow's event gives; 0 for other comments.
 
-    ``repository`` is its name in the store. Raises :class:`UsageError` for an author without write
-    access and for an invalid command.
+    Raises :class:`UsageError` for an author without write access and for an invalid command.
     """
     command = read_decision(read_event(os.environ))
     if command is None:
@@ -56,7 +50,7 @@ def decide_by_comment(
     name, address = find_repository(asked, os.environ, root)
     with Client(address, find_token(os.environ)) as client:
         require_write_access(client, name, command.author)
-    place = Place(url=url, root=root, repository=repository or name)
+    place = Place(url=url, root=root, repository=name)
     selection = Selection(identities=(command.identity,))
     if command.state is None:
         return undo_decisions(selection, place, who=command.author, dry_run=dry_run)

@@ -112,7 +112,7 @@ def components(ctx: typer.Context) -> Iterator[Offer]:
     for row in _findings(ctx):
         name = row["component"] or "."
         counts[name] = counts.get(name, 0) + 1
-    yield from ((name, f"{count} rows") for name, count in sorted(counts.items()))
+    yield from ((name, f"{count} problems") for name, count in sorted(counts.items()))
 
 
 @_completion

@@ -110,7 +110,10 @@ def prune(
 @db_app.command()
 def forget(
     repository: Annotated[
-        str, typer.Option("--repo", metavar="OWNER/NAME", help="The repository to remove.")
+        str,
+        typer.Option(
+            "--repo", "--repository", metavar="OWNER/NAME", help="The repository to remove."
+        ),
     ],
     branch: Annotated[
         str | None, typer.Option(help="Remove this branch only, and none of the decisions.")

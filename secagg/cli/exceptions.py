@@ -71,7 +71,7 @@ def add(
         typer.Option(
             "--id",
             metavar="ID",
-            help="A row: its identity, or how it begins.",
+            help="The problem's id, or its beginning.",
             autocompletion=completion.identities,
         ),
     ] = None,
@@ -85,14 +85,16 @@ def add(
         typer.Option(metavar="PURL", help="A package, with or without a version. Repeatable."),
     ] = None,
     rule: Annotated[
-        list[str] | None, typer.Option(metavar="GLOB", help="A rule's id. Repeatable.")
+        list[str] | None, typer.Option(metavar="PATTERN", help="A rule's id. Repeatable.")
     ] = None,
     tool: Annotated[
         str | None, typer.Option(metavar="TOOL", help="With --rule: whose rule it is.")
     ] = None,
     path: Annotated[
         list[str] | None,
-        typer.Option(metavar="GLOB", help="Files, as .gitignore writes them. Repeatable."),
+        typer.Option(
+            metavar="PATTERN", help="Files that this pattern (.gitignore's) matches. Repeatable."
+        ),
     ] = None,
     state: Annotated[SettledState, typer.Option(help="What it is called.")] = SettledState.ACCEPTED,
     gap: Annotated[
@@ -191,7 +193,7 @@ def add_exception(root: Path, request: NewException, *, last: Path) -> int:
     _say(f"{where}: {written.target()} {what} through {written.expires} ({days} days)")
     if rows is not None and written.gap is None:
         count = sum(written.scope().covers(group) for group in rows)
-        _say(f"it covers {count} row{'s' * (count != 1)} of the last scan")
+        _say(f"it covers {count} problem{'s' * (count != 1)} of the last scan")
     return int(ExitCode.PASS)
 
 

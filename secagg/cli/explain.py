@@ -28,7 +28,7 @@ def explain(
         str,
         typer.Argument(
             metavar="ID",
-            help="The row's id, or its beginning.",
+            help="The problem's id, or its beginning.",
             autocompletion=completion.identities,
         ),
     ],
@@ -40,7 +40,7 @@ def explain(
     config: ConfigOption = None,
     no_color: ColourOption = False,
 ) -> None:
-    """Say why a row of the last scan is one row: members, reasons, and what was kept apart."""
+    """Say why findings are one problem of the last scan, and what was kept apart."""
     screen = Screen(no_colour=no_color)
     raise typer.Exit(
         explain_row(identity, files or [], root=root, output=output, config=config, screen=screen)
@@ -48,7 +48,7 @@ def explain(
 
 
 _MERGED_VIEW = (
-    "--view merged keeps only the names of a row's sources: to see why they were merged, scan "
+    "--view merged keeps only the names of a problem's sources: to see why they were merged, scan "
     "without it, or name the scanners' reports"
 )
 

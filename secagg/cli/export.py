@@ -28,7 +28,13 @@ def parquet(
     store: HistoryOption = None,
     root: RootOption = Path(),
     repo: Annotated[
-        str | None, typer.Option(metavar="NAME", help="This repository only; by default all.")
+        str | None,
+        typer.Option(
+            "--repo",
+            "--repository",
+            metavar="OWNER/NAME",
+            help="This repository only; by default all.",
+        ),
     ] = None,
     branch: Annotated[str | None, typer.Option(help="This branch only; by default all.")] = None,
     since: Annotated[

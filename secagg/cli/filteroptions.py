@@ -1,4 +1,4 @@
-"""The filter options, which ``report``, ``triage`` and ``gate`` share.
+"""The filter options, which ``report``, ``triage``, ``gate`` and ``notify`` share.
 
 :mod:`secagg.report.filters` applies them.
 """
@@ -69,8 +69,32 @@ IdFilter = Annotated[
     typer.Option(
         "--id",
         "--cve",
-        help="This CVE, GHSA, CWE, rule or id of a row. Repeatable.",
+        "--rule",
+        metavar="ID",
+        help="This CVE, GHSA, CWE, rule or id of a problem. Repeatable.",
         autocompletion=completion.identities,
+    ),
+]
+OWNER_HELP = "Owned by this team or person, or none. Repeatable."
+OwnerFilter = Annotated[
+    _Words,
+    typer.Option(
+        "--owner",
+        "--owned-by",
+        metavar="OWNER",
+        help=OWNER_HELP,
+        autocompletion=completion.owners,
+    ),
+]
+StateFilter = Annotated[
+    _Words,
+    typer.Option(
+        "--state",
+        "--in-state",
+        metavar="STATE",
+        help="open, confirmed, false-positive, accepted, excepted, fixed or all; by default open "
+        "and confirmed. Repeatable.",
+        autocompletion=completion.states,
     ),
 ]
 OlderThanFilter = Annotated[

@@ -24,6 +24,7 @@ from secagg.cli.filteroptions import (
     NewSinceFilter,
     OlderThanFilter,
     OverdueFilter,
+    OwnerFilter,
     PackageFilter,
     PathFilter,
     SearchFilter,
@@ -37,6 +38,7 @@ from secagg.cli.options import (
     ColourOption,
     ConfigOption,
     DiffOption,
+    HistoryOption,
     LastOption,
     NoStoreOption,
     OriginBranchOption,
@@ -46,7 +48,6 @@ from secagg.cli.options import (
     PolicyOption,
     QuietOption,
     RootOption,
-    StoreOption,
     StripPrefixOption,
     VexOption,
 )
@@ -115,7 +116,7 @@ def gate(
     baseline: BaselineOption = None,
     diff: DiffOption = None,
     vex: VexOption = None,
-    store: StoreOption = None,
+    store: HistoryOption = None,
     no_store: NoStoreOption = False,
     run: Annotated[
         str | None,
@@ -160,13 +161,12 @@ def gate(
     tool: ToolFilter = None,
     component: ComponentFilter = None,
     path: PathFilter = None,
-    owner: Annotated[
-        list[str] | None, typer.Option(help="Owned by this team or person, or none. Repeatable.")
-    ] = None,
+    owner: OwnerFilter = None,
     package: PackageFilter = None,
     identity: IdFilter = None,
     state: Annotated[
-        list[str] | None, typer.Option(help="In this state, or all. Repeatable.")
+        list[str] | None,
+        typer.Option("--state", "--in-state", help="In this state, or all. Repeatable."),
     ] = None,
     older_than: OlderThanFilter = None,
     new_since: NewSinceFilter = None,

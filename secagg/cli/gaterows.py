@@ -38,7 +38,7 @@ def filtered(
     filters = filters_of(words, runs, now)
     note_unmatched_filters(filters, problems, now)
     passing = {p.identity for p in select(problems, predicates(filters, now.date()))}
-    console.err(f"secagg: note: {len(passing)} of {len(problems)} rows pass the filters\n")
+    console.err(f"secagg: note: {len(passing)} of {len(problems)} problems pass the filters\n")
     rows = [finding for finding in decision.findings if finding.id in passing]
     return msgspec.structs.replace(decision, findings=rows)
 

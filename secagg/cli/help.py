@@ -29,8 +29,8 @@ GROUPS = {
         "triage": "decide on problems, one or many",
         "serve": "the report as a live page on this machine",
         "mcp": "answer an assistant's questions",
-        "explain": "why a row is one row",
-        "merge": "split and join rows",
+        "explain": "why findings are one problem",
+        "merge": "split and join problems",
         "triage-comment": "decide as a comment on a pull request says",
     },
     "Publish": {

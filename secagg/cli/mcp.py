@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from secagg.cli.options import (
+    ByOption,
     ConfigOption,
     HistoryBranchOption,
+    HistoryOption,
     HistoryRepositoryOption,
     LastOption,
     PolicyOption,
     RootOption,
-    StoreOption,
 )
 from secagg.errors import ExitCode, UsageError
 from secagg.output import console
@@ -46,13 +47,10 @@ def serve_mcp(
             metavar="N", min=1, help="The most decisions of one session, with --allow-triage."
         ),
     ] = 20,
-    by: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="In whose name it decides; by default git's user.email."),
-    ] = None,
+    by: ByOption = None,
     root: RootOption = Path(),
     last: LastOption = OUTPUT_DIRECTORY,
-    store: StoreOption = None,
+    store: HistoryOption = None,
     repo: HistoryRepositoryOption = None,
     branch: HistoryBranchOption = None,
     policy: PolicyOption = None,

@@ -23,7 +23,7 @@ merge_app = typer.Typer(
 )
 
 
-_ROW_HELP = "A row of the last scan: its id, or at least the first 6 digits."
+_ROW_HELP = "A problem of the last scan: its id, or at least the first 6 digits."
 _Reason = Annotated[str, typer.Option(help="Why: shown by secagg explain and in review.")]
 
 
@@ -40,7 +40,7 @@ def split(
     root: RootOption = Path(),
     last: LastOption = OUTPUT_DIRECTORY,
 ) -> None:
-    """Split the row ID, which is not one problem, into its sources."""
+    """Split ID, which is not one problem, into its sources."""
     raise typer.Exit(split_row(root, identity, reason=reason, apart=apart or (), last=last))
 
 
@@ -54,7 +54,7 @@ def join(
     root: RootOption = Path(),
     last: LastOption = OUTPUT_DIRECTORY,
 ) -> None:
-    """Join rows that are one problem; it keeps the first ID."""
+    """Join IDs that are one problem; it keeps the first ID."""
     raise typer.Exit(join_rows(root, identities, reason=reason, last=last))
 
 
@@ -82,7 +82,9 @@ def join_rows(root: Path, identities: Sequence[str], *, reason: str, last: Path)
     rows = rows_of_last_scan(root, last)
     full = tuple(dict.fromkeys(find_row(identity, rows)[0] for identity in identities))
     if len(full) < 2:
-        raise UsageError("it takes two rows to join", hint="secagg merge join ID ID --reason ...")
+        raise UsageError(
+            "it takes two problems to join", hint="secagg merge join ID ID --reason ..."
+        )
     file = gate.join(root, full, reason=reason)
     console.out(f"wrote {terminal(str(file))}; it holds from the next scan on\n")
     return int(ExitCode.PASS)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from secagg.cli import completion
 from secagg.cli.filteroptions import (
     AtLeastFilter,
     ComponentFilter,
@@ -23,13 +22,20 @@ from secagg.cli.filteroptions import (
     NewSinceFilter,
     OlderThanFilter,
     OverdueFilter,
+    OwnerFilter,
     PackageFilter,
     PathFilter,
     SearchFilter,
     SeverityFilter,
+    StateFilter,
     ToolFilter,
 )
-from secagg.cli.options import RootOption, StoreOption
+from secagg.cli.options import (
+    HistoryBranchOption,
+    HistoryOption,
+    HistoryRepositoryOption,
+    RootOption,
+)
 from secagg.cli.report import note_unmatched_filters
 from secagg.errors import ExitCode, UsageError
 from secagg.model.problem import RunRecord
@@ -84,21 +90,8 @@ def notify(
     tool: ToolFilter = None,
     component: ComponentFilter = None,
     path: PathFilter = None,
-    state: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="open, confirmed, false-positive, accepted, excepted, fixed or all; "
-            "by default open and confirmed.",
-            autocompletion=completion.states,
-        ),
-    ] = None,
-    owner: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Owned by this team or person, or none. Repeatable.",
-            autocompletion=completion.owners,
-        ),
-    ] = None,
+    state: StateFilter = None,
+    owner: OwnerFilter = None,
     package: PackageFilter = None,
     cve: IdFilter = None,
     older_than: OlderThanFilter = None,
@@ -119,11 +112,9 @@ def notify(
         bool, typer.Option("--dry-run", help="Send nothing; print the message and its targets.")
     ] = False,
     root: RootOption = Path(),
-    store: StoreOption = None,
-    repo: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The repository; by default this one.")
-    ] = None,
-    branch: Annotated[str | None, typer.Option(help="By default the one checked out.")] = None,
+    store: HistoryOption = None,
+    repo: HistoryRepositoryOption = None,
+    branch: HistoryBranchOption = None,
     all_repos: Annotated[
         bool,
         typer.Option(

@@ -171,7 +171,7 @@ VerboseOption = Annotated[
 ColourOption = Annotated[bool, typer.Option("--no-color", help="Print no colours (also NO_COLOR).")]
 ViewOption = Annotated[
     View,
-    typer.Option("--view", help="In findings.sarif: one run per tool, or one result per row."),
+    typer.Option("--view", help="In findings.sarif: one run per tool, or one result per problem."),
 ]
 PolicyFromOption = Annotated[
     str | None,
@@ -198,16 +198,35 @@ VexOption = Annotated[
     list[str] | None,
     typer.Option(metavar="FILE", help="A VEX document: OpenVEX, CycloneDX or CSAF. Repeatable."),
 ]
-StoreOption = Annotated[
+ByOption = Annotated[
     str | None,
-    typer.Option(metavar="WHERE", help="The history: a path or URL, instead of .secagg/secagg.db."),
+    typer.Option(
+        "--by",
+        "--as",
+        metavar="NAME",
+        help="Who decides; by default git's user.email, or the account.",
+    ),
+]
+HistoryOption = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        metavar="WHERE",
+        help="The history: a SQLite file, or the URL of a database or of secagg serve; by default "
+        ".secagg/secagg.db (also SECAGG_STORE).",
+    ),
 ]
 NoStoreOption = Annotated[
     bool, typer.Option("--no-store", help="Neither read nor write the history.")
 ]
 OriginOption = Annotated[
     str | None,
-    typer.Option("--repo", help="In the history: the repository as OWNER/NAME, if git is wrong."),
+    typer.Option(
+        "--repo",
+        "--repository",
+        metavar="OWNER/NAME",
+        help="In the history: the repository, if git is wrong.",
+    ),
 ]
 OriginBranchOption = Annotated[
     str | None, typer.Option(help="In the history: the branch, instead of the one checked out.")
@@ -282,17 +301,14 @@ JournalOption = Annotated[
     typer.Option("--journal/--no-journal", help="Record what was sent, and do not send it twice."),
 ]
 HistoryRepositoryOption = Annotated[
-    str | None, typer.Option("--repo", help="The repository as OWNER/NAME.")
+    str | None,
+    typer.Option(
+        "--repo",
+        "--repository",
+        metavar="OWNER/NAME",
+        help="The repository in the history; by default this one.",
+    ),
 ]
 HistoryBranchOption = Annotated[
     str | None, typer.Option(help="The branch, instead of the one checked out.")
-]
-HistoryOption = Annotated[
-    str | None,
-    typer.Option(
-        "--store",
-        metavar="URL|PATH",
-        help="The store: a SQLAlchemy URL or a SQLite file (also SECAGG_STORE).",
-        show_default=".secagg/secagg.db",
-    ),
 ]

@@ -13,7 +13,6 @@ from typing import Annotated
 
 import typer
 
-from secagg.cli import completion
 from secagg.cli.filteroptions import (
     AtLeastFilter,
     ComponentFilter,
@@ -23,13 +22,21 @@ from secagg.cli.filteroptions import (
     NewSinceFilter,
     OlderThanFilter,
     OverdueFilter,
+    OwnerFilter,
     PackageFilter,
     PathFilter,
     SearchFilter,
     SeverityFilter,
+    StateFilter,
     ToolFilter,
 )
-from secagg.cli.options import ColourOption, RootOption, StoreOption
+from secagg.cli.options import (
+    ColourOption,
+    HistoryBranchOption,
+    HistoryOption,
+    HistoryRepositoryOption,
+    RootOption,
+)
 from secagg.errors import ExitCode, UsageError
 from secagg.model.finding import Severity
 from secagg.model.problem import Problem
@@ -63,21 +70,8 @@ def report(
     tool: ToolFilter = None,
     component: ComponentFilter = None,
     path: PathFilter = None,
-    state: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="open, confirmed, false-positive, accepted, excepted, fixed or all; "
-            "by default open and confirmed.",
-            autocompletion=completion.states,
-        ),
-    ] = None,
-    owner: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Owned by this team or person, or none. Repeatable.",
-            autocompletion=completion.owners,
-        ),
-    ] = None,
+    state: StateFilter = None,
+    owner: OwnerFilter = None,
     package: PackageFilter = None,
     cve: IdFilter = None,
     older_than: OlderThanFilter = None,
@@ -121,7 +115,7 @@ def report(
     fail_on: Annotated[
         str | None,
         typer.Option(
-            metavar="SEVERITY", help="Exit with 1 if any open row is this severe or worse."
+            metavar="SEVERITY", help="Exit with 1 if any open problem is this severe or worse."
         ),
     ] = None,
     from_file: Annotated[
@@ -129,11 +123,9 @@ def report(
         typer.Option("--from", metavar="FILE", help="Read a report written with --format json."),
     ] = None,
     root: RootOption = Path(),
-    store: StoreOption = None,
-    repo: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The repository; by default this one.")
-    ] = None,
-    branch: Annotated[str | None, typer.Option(help="By default the one checked out.")] = None,
+    store: HistoryOption = None,
+    repo: HistoryRepositoryOption = None,
+    branch: HistoryBranchOption = None,
     all_repos: Annotated[
         bool,
         typer.Option(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import getpass
 import os
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -12,7 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from secagg.cli.options import RootOption, StoreOption
+from secagg.cli.options import (
+    ByOption,
+    HistoryBranchOption,
+    HistoryOption,
+    HistoryRepositoryOption,
+    RootOption,
+)
 from secagg.errors import ExitCode, UsageError
 from secagg.output import console
 from secagg.output.logs import LogFormat, format_of
@@ -30,21 +35,14 @@ def serve(
     write: Annotated[
         bool, typer.Option("--write", help="Allow triage from the page when not on loopback, too.")
     ] = False,
-    by: Annotated[
-        str | None,
-        typer.Option(
-            "--by", "--as", metavar="NAME", help="Who decides; by default your login name."
-        ),
-    ] = None,
+    by: ByOption = None,
     allow_host: Annotated[
         list[str] | None, typer.Option(help="A host name that browsers may use. Repeatable.")
     ] = None,
     root: RootOption = Path(),
-    store: StoreOption = None,
-    repo: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The repository; by default this one.")
-    ] = None,
-    branch: Annotated[str | None, typer.Option(help="By default the one checked out.")] = None,
+    store: HistoryOption = None,
+    repo: HistoryRepositoryOption = None,
+    branch: HistoryBranchOption = None,
     all_repos: Annotated[
         bool,
         typer.Option(
@@ -68,6 +66,7 @@ def serve(
     ] = None,
 ) -> None:
     """Show the report's page live, triage from it, and take runs from jobs that have a token."""
+    from secagg.cli.decide import user
     from secagg.pipeline import storesource
     from secagg.pipeline.storesource import open_source, open_triage
 
@@ -83,7 +82,7 @@ def serve(
         host=host,
         port=port,
         write=write,
-        by=by,
+        by=by or user(root),
         allow_hosts=allow_host or (),
         open_store=None if from_file is not None else partial(storesource.open_scope, whose),
         config=config,
@@ -99,7 +98,7 @@ def run_server(
     host: str,
     port: int,
     write: bool,
-    by: str | None,
+    by: str,
     allow_hosts: Sequence[str],
     open_store: Callable[[], Store] | None = None,
     config: Path | None = None,
@@ -125,7 +124,7 @@ def run_server(
             open_source,
             triage=triage,
             write=write,
-            by=by or getpass.getuser(),
+            by=by,
             also_hosts=allow_hosts,
             announce=_announce,
             open_store=open_store,

@@ -111,7 +111,7 @@ def print_problem(
     parts = [] if facts.problem is None else ["\n".join(about(facts.problem, today))]
     if facts.why_it_counts:
         parts.append(f"why it counts, or does not:\n{facts.why_it_counts}")
-        parts.append(f"why it is one row:\n{facts.why_merged}")
+        parts.append(f"why it is one problem:\n{facts.why_merged}")
     if facts.entries:
         parts.append("\n".join(["decisions, newest first:", *map(_entry_line, facts.entries)]))
     console.paged("\n\n".join(parts) + "\n")

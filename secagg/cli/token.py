@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime
-import getpass
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from secagg.cli.decide import user
 from secagg.cli.options import HistoryOption, RootOption
 from secagg.errors import ExitCode, UsageError
 from secagg.model.access import MOST_DAYS, ApiToken, TokenScope, is_name, is_pattern, new_token
@@ -17,7 +17,7 @@ from secagg.output import console
 from secagg.output.escape import terminal
 from secagg.output.grid import Style, draw
 from secagg.pipeline.origin import open_store_of
-from secagg.system.dates import days, utc_now
+from secagg.system.dates import until, utc_now, utc_today
 
 token_app = typer.Typer(
     help="Tokens by which jobs and programs use the store of secagg serve.", no_args_is_help=True
@@ -42,7 +42,9 @@ def add(
             help="What it may do: write, read or triage; by default write and read. Repeatable.",
         ),
     ] = None,
-    expires: Annotated[str, typer.Option(metavar="AGE", help="For how long it holds.")] = "90d",
+    expires: Annotated[
+        str, typer.Option(metavar="TIME", help="Until when it holds (UTC): 30d, 2w or 2026-12-31.")
+    ] = "90d",
     by: Annotated[
         str | None, typer.Option("--by", "--as", metavar="NAME", help="Who adds it.")
     ] = None,
@@ -99,7 +101,7 @@ def add_token(
                 f"{repository!r} is no repository", hint="such as acme/shop, or acme/* for all"
             )
     try:
-        age = days(expires)
+        age = (until(expires, utc_today()) - utc_today()).days
     except ValueError as error:
         raise UsageError(f"--expires: {error}") from None
     if not 0 < age <= MOST_DAYS:
@@ -108,7 +110,7 @@ def add_token(
         name=name,
         scopes=scopes,
         repositories=repositories,
-        by=by or getpass.getuser(),
+        by=by or user(root),
         lifetime=datetime.timedelta(days=age),
     )
     with open_store_of(url, root, create=False) as store:
@@ -151,7 +153,7 @@ def print_tokens(url: str | None, root: Path) -> int:
 def revoke_token(token_id: str, *, by: str | None, url: str | None, root: Path) -> int:
     """Revoke a token. Raises :class:`secagg.errors.StoreError` for one that is not in force."""
     with open_store_of(url, root, create=False) as store:
-        token = store.revoke_token(token_id.strip(), who=by or getpass.getuser())
+        token = store.revoke_token(token_id.strip(), who=by or user(root))
     console.out(f"revoked: {token.id} {terminal(token.name)}\n")
     return int(ExitCode.PASS)
 

@@ -11,9 +11,11 @@ import typer
 from secagg.cli import completion
 from secagg.cli.decide import Place, Selection, StateName, decide_on, undo_decisions, user
 from secagg.cli.filteroptions import (
+    OWNER_HELP,
     AtLeastFilter,
     ComponentFilter,
     FixFilter,
+    IdFilter,
     KindFilter,
     NewSinceFilter,
     OlderThanFilter,
@@ -24,7 +26,13 @@ from secagg.cli.filteroptions import (
     SeverityFilter,
     ToolFilter,
 )
-from secagg.cli.options import HistoryOption, RootOption
+from secagg.cli.options import (
+    ByOption,
+    HistoryBranchOption,
+    HistoryOption,
+    HistoryRepositoryOption,
+    RootOption,
+)
 from secagg.errors import UsageError
 from secagg.output import console
 from secagg.report.filters import FilterWords
@@ -47,9 +55,7 @@ def triage(
         str | None,
         typer.Option(metavar="TIME", help="Its last day (UTC): 30d, 2w or 2026-12-31."),
     ] = None,
-    by: Annotated[
-        str | None, typer.Option(help="Who decides; by default git's user.email, or the account.")
-    ] = None,
+    by: ByOption = None,
     severity: SeverityFilter = None,
     at_least: AtLeastFilter = None,
     kind: KindFilter = None,
@@ -57,20 +63,12 @@ def triage(
     component: ComponentFilter = None,
     path: PathFilter = None,
     package: PackageFilter = None,
-    rule: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--rule",
-            "--id",
-            "--cve",
-            help="This CVE, GHSA, CWE, rule or id of a row. Repeatable.",
-        ),
-    ] = None,
+    rule: IdFilter = None,
     owned_by: Annotated[
         list[str] | None,
         typer.Option(
             metavar="OWNER",
-            help="Owned by them, or none. Repeatable.",
+            help=OWNER_HELP,
             autocompletion=completion.owners,
         ),
     ] = None,
@@ -112,12 +110,8 @@ def triage(
         bool, typer.Option("--file", help="Write into secagg-exceptions.yaml, not into the store.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would be.")] = False,
-    repo: Annotated[
-        str | None, typer.Option(help="The repository; by default git's remote owner/name.")
-    ] = None,
-    branch: Annotated[
-        str | None, typer.Option(help="Where filters look; by default the one checked out.")
-    ] = None,
+    repo: HistoryRepositoryOption = None,
+    branch: HistoryBranchOption = None,
     store: HistoryOption = None,
     root: RootOption = Path(),
 ) -> None:

@@ -73,14 +73,16 @@ def _uncovered_sentence(exception: PolicyException, group: Group, atoms: frozens
     covered = {index for index, _ in atoms}
     uncovered_members = [f for index, f in enumerate(group.members) if index not in covered]
     if not uncovered_members:
-        return f"{exception.source} covers some of the dependency paths only: the row still counts"
+        return (
+            f"{exception.source} covers some of the dependency paths only: the problem still counts"
+        )
     locations = dict.fromkeys(map(_location_text, uncovered_members))
     shown = ", ".join(list(locations)[:_LOCATIONS_SHOWN]) + (
         ", ..." if len(locations) > _LOCATIONS_SHOWN else ""
     )
     return (
         f"{exception.source} ({exception.target}) covers {len(covered)} of {len(group.members)} "
-        f"sightings; the row still counts for what it does not name: {shown}"
+        f"sightings; the problem still counts for what it does not name: {shown}"
     )
 
 

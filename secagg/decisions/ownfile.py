@@ -112,7 +112,7 @@ def _schema_pattern(pattern: str) -> WithJsonSchema:
 
 _ID, _CVE, _GHSA = "[0-9a-f]{32}", "(CVE|cve)-[0-9]{4}-[0-9]{4,19}", "(GHSA|ghsa)(-[0-9a-z]{4}){3}"
 _ADVISORY, _TOOL = "[A-Za-z][A-Za-z0-9._:-]{3,199}", "[a-z0-9][a-z0-9._-]{0,99}"
-_IDENTITY_EXPECTED = "a row's whole identity (32 digits, as secagg explain shows them)"
+_IDENTITY_EXPECTED = "a problem's whole id (32 digits, as secagg explain shows them)"
 Identity = Annotated[str, _full_match(_ID, _IDENTITY_EXPECTED), _schema_pattern(_ID)]
 Cve = Annotated[str, _full_match(_CVE, "a CVE id such as CVE-2021-44228"), _schema_pattern(_CVE)]
 Ghsa = Annotated[
@@ -182,7 +182,7 @@ class DecisionEntry(BaseModel):
         if self.tool is not None and self.rule is None:
             raise ValueError("tool goes with rule only")
         if self.gap is not None and len(keys) > 1:
-            raise ValueError("gap stands alone: a gap is no row")
+            raise ValueError("gap stands alone: a gap is no problem")
         if all(self._is_broad(key) for key in keys):
             raise ValueError(
                 f"it would cover everything: nothing in {' and '.join(keys)} narrows it"
@@ -256,7 +256,7 @@ class DecisionEntry(BaseModel):
     def target(self) -> str:
         """Return what it covers, in words for messages."""
         names = [n for n in (self.cve, self.ghsa, self.advisory) if n is not None]
-        parts = [f"row {self.id}"] if self.id is not None else []
+        parts = [f"problem {self.id}"] if self.id is not None else []
         parts += [" and ".join(names)] if names else []
         parts += [f"rule {' or '.join(listed(self.rule))}"] if self.rule is not None else []
         parts += [f"of {self.tool}"] if self.tool is not None else []

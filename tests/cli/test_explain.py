@@ -92,7 +92,7 @@ def test_rows_are_named_by_how_they_begin_as_the_table_shows_them(home: Path) ->
     (home / "secagg-merge.yaml").unlink()
     scan(home)
     ran = secagg("merge", "join", *apart, *reason, *last, bin_dir=home, home=home)
-    assert (ran.code, "no row of the last scan goes by the id" in ran.stderr) == (2, True)
+    assert (ran.code, "no problem of the last scan goes by the id" in ran.stderr) == (2, True)
     assert not (home / "secagg-merge.yaml").exists()
 
 
@@ -104,7 +104,7 @@ def test_rows_are_named_by_how_they_begin_as_the_table_shows_them(home: Path) ->
         (["split", "{id}0"], "up to 32"),
         (["split", "no-such-id"], "hexadecimal digits and nothing else"),
         (["split", "{id}", "--apart", "codeql"], "it comes from snyk, trivy"),
-        (["join", "{id:.8}", "{id}"], "two rows"),
+        (["join", "{id:.8}", "{id}"], "two problems"),
     ],
 )
 def test_an_overrule_that_could_not_hold_is_refused(
@@ -239,5 +239,5 @@ def test_an_id_that_the_last_scan_does_not_have_is_refused_whole_or_cut(home: Pa
     last = ("--reason", "because", "--from", home / "out")
     for given in ("0" * 32, "000000"):
         ran = secagg("merge", "split", given, *last, bin_dir=home, home=home)
-        assert (ran.code, "no row of the last scan" in ran.stderr) == (2, True)
+        assert (ran.code, "no problem of the last scan" in ran.stderr) == (2, True)
         assert not (home / "secagg-merge.yaml").exists()

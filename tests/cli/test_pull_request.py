@@ -172,7 +172,7 @@ def test_explain_prints_the_chain(root: Path, tmp_path: Path) -> None:
     assert "\u2192" in ran.stdout
     wrong = gate(root, tmp_path, "--explain", "00000000")
     assert wrong.code == 2
-    assert "no row of the last scan goes by the id 00000000" in wrong.stderr
+    assert "no problem of the last scan goes by the id 00000000" in wrong.stderr
 
 
 @pytest.mark.parametrize(("today", "code"), [("2026-02-01", 0), ("2026-02-02", 1)])

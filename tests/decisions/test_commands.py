@@ -158,12 +158,12 @@ def test_rows_of_the_last_scan_are_known(tmp_path: Path) -> None:
     add = ("add", "--reason", "a fixture", "--owner", "ana")
     done = run(tmp_path, *add, "--id", identity[:10])
     assert done.code == 0, done.stderr
-    assert "it covers 1 row of the last scan" in done.stdout
+    assert "it covers 1 problem of the last scan" in done.stdout
     assert f"id: {identity}" in (tmp_path / NAME).read_text()
     done = run(tmp_path, *add, "--rule", "py/*")
-    assert "it covers 0 rows of the last scan" in done.stdout
+    assert "it covers 0 problems of the last scan" in done.stdout
     none = run(tmp_path, *add, "--id", "0123456789")
-    assert none.code == 2 and "no row of the last scan goes by the id" in none.stderr
+    assert none.code == 2 and "no problem of the last scan goes by the id" in none.stderr
 
     pruned = run(tmp_path, "prune", "--unused")
     assert pruned.code == 0, pruned.stderr

@@ -195,7 +195,7 @@ def test_times_are_in_utc(tmp_path: Path) -> None:
         ),
         ({"path": "tests/", "owner": "o", "expires": "2026-12-01", "reason": "x"}, "a reason of 3"),
         ({"id": A, "state": "fine"}, "state"),
-        ({"id": A[:10]}, "whole identity"),
+        ({"id": A[:10]}, "whole id"),
         ({"id": A, "at": "2026-01-01", "created": "2026-01-01"}, "leave out at"),
         ({"id": A, "at": "soon"}, "a day or a time"),
         ({"id": A, "created": 5}, "a day such as"),
@@ -368,7 +368,7 @@ def test_what_a_newer_decision_outdoes_is_not_called_unused() -> None:
     }
     found = loaded(files)
     assert [e.state for e in found.covering(GROUP)] == [State.FALSE_POSITIVE]
-    assert [(e.target[4], e.state) for e in found.all()] == [
+    assert [(e.target.removeprefix("problem ")[0], e.state) for e in found.all()] == [
         ("a", State.FALSE_POSITIVE),
         ("b", State.CONFIRMED),
         ("c", State.ACCEPTED),

@@ -50,7 +50,7 @@ def test_entries_say_where_they_stand_and_what_they_cover() -> None:
         ("path: engine/", "paht: engine/", "5:5", "paht"),
         ("cve: CVE-2021-44228", "cve: 44228", "4:5", "a text is expected"),
         ("cve: CVE-2021-44228", "cve: CVE-44228", "4:5", "CVE-2021-44228 is expected"),
-        ("cve: CVE-2021-44228", "id: abcdef", "4:5", "whole identity"),
+        ("cve: CVE-2021-44228", "id: abcdef", "4:5", "whole id"),
         ("cve: CVE-2021-44228", "ghsa: GHSA-1", "4:5", "GHSA"),
         ("cve: CVE-2021-44228", "purl: lodash", "4:5", "a purl is expected"),
         ("cve: CVE-2021-44228", "purl: 'pkg:npm/a#b'", "4:5", "subpath"),

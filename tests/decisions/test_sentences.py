@@ -135,7 +135,7 @@ def test_trivy_s_yaml() -> None:
 def test_our_own() -> None:
     found = loaded(own(WIDE, {"gap": ["npm", "go.mod"]}))
     assert targets(found) == [
-        f"row {'a' * 32} CVE-2021-1111 and GHSA-aaaa-bbbb-cccc and OSV-1 rule x or y of codeql "
+        f"problem {'a' * 32} CVE-2021-1111 and GHSA-aaaa-bbbb-cccc and OSV-1 rule x or y of codeql "
         "in pkg:npm/a or pkg:npm/b at a/ or b/",
         "the gap npm or go.mod",
     ]
@@ -224,6 +224,6 @@ def test_what_an_exception_leaves_of_a_row_is_said() -> None:
     (sentence,) = found.partial().values()
     assert sentence == (
         f".gitleaksignore:1 (leak {COMMIT}:app/config.py:aws-access-token:3) covers 1 of 3 "
-        "sightings; the row still counts for what it does not name: gitleaks at app/config.py:3 "
+        "sightings; the problem still counts for what it does not name: gitleaks at app/config.py:3 "
         "in the work tree, trufflehog at app/config.py:3 in the work tree"
     )

@@ -146,7 +146,7 @@ def test_decisions_in_git_are_one_entry_each_and_keep_what_people_wrote(shop: Pa
         (["abcdef", "--state", "open"], 2, "needs --state and --reason"),
         (["--state", "open", "--reason", "x"], 2, "by id or by filter"),
         (["--severity", "awful", "--state", "open", "--reason", "x"], 2, "no severity 'awful'"),
-        (["ffffff", "--state", "open", "--reason", "x"], 2, "no row of the store"),
+        (["ffffff", "--state", "open", "--reason", "x"], 2, "no problem of the store"),
         (["--rule", "no-such", "--undo"], 4, "no decision to take back"),
         (["ffff", "--state", "open", "--reason", "x", "--expires", "2020-01-01"], 2, "is over"),
     ],

@@ -85,7 +85,9 @@ def desk(tmp_path: Path, cli: Cli) -> Desk:
 def test_triage_in_the_file_and_except_add_write_one_file(desk: Desk) -> None:
     desk.decide(desk.lodash[:8], "false-positive", "--file", "--expires", "2w")
     said = desk.run("except", "add", "--id", desk.minimist[:8], "--reason", "not called")
-    assert f"{FILE}:11: row {desk.minimist} does not count through {NEXT_MONTH} (30 days)" in said
+    assert (
+        f"{FILE}:11: problem {desk.minimist} does not count through {NEXT_MONTH} (30 days)" in said
+    )
     lines = (desk.root / FILE).read_text().splitlines()
     assert [lines[3], lines[4], lines[5], lines[7]] == [
         f"  - id: {desk.lodash}",

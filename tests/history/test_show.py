@@ -53,7 +53,7 @@ def test_all_of_a_problem_is_on_one_screen(shop: Path) -> None:
         f"  decision    accepted: {NOT_MEANT}, by ana, until 2099-01-01",
         "why it counts, or does not:",
         "  → decision accepted matches: accepted by triage (store), until 2099-01-01",
-        "why it is one row:",
+        "why it is one problem:",
         "decisions, newest first:",
     ):
         assert expected in shown.stdout

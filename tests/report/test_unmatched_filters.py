@@ -76,7 +76,7 @@ def test_commands_say_so_beside_their_answer(shop: Path) -> None:
 def test_the_gates_listing_takes_the_reports_filters(shop: Path) -> None:
     every = call(shop, "gate")
     some = call(shop, "gate", "--kind", "vulnerability", "--package", "lodash")
-    assert (some.code, "1 of 2 rows pass the filters" in some.stderr) == (1, True)
+    assert (some.code, "1 of 2 problems pass the filters" in some.stderr) == (1, True)
     assert "DS-0025" in every.stdout.partition("problems:")[0]
     assert "DS-0025" not in some.stdout.partition("problems:")[0]
     # The verdict is that of all rows.
