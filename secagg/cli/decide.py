@@ -77,7 +77,7 @@ class Selection:
         query = Query(filters=filters)
         on_branch = [problem for problem in problems if problem.branch == branch]
         note_unmatched_filters(filters, on_branch, now)
-        return answer(query, on_branch, now.date()).rows
+        return list(answer(query, on_branch, now.date()).rows)
 
     def decided(self, problems: Iterable[Problem], branch: str) -> list[Problem]:
         """Pick those that pass every filter and on which somebody has decided, in any state."""

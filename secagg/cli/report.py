@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -57,8 +58,8 @@ from secagg.report.formats import (
     written,
 )
 from secagg.report.query import GroupBy, Query
-from secagg.report.source import ProblemSource
-from secagg.report.standing import ACTIVE, newest_runs, severity_rank, standing
+from secagg.report.source import AnsweringSource, ProblemSource
+from secagg.report.standing import newest_runs
 from secagg.system.dates import utc_now
 from secagg.system.files import replacing
 
@@ -137,7 +138,7 @@ def report(
 ) -> None:
     """Show what the recorded scans found: what is new, worst, overdue, and what mends most."""
     from secagg.pipeline import storesource
-    from secagg.pipeline.storesource import open_source
+    from secagg.pipeline.storesource import open_report
 
     request = ReportRequest(
         severity=severity or (),
@@ -168,7 +169,7 @@ def report(
     whose = storesource.HistoryScope(
         root=root, store=store, repository=repo, branch=branch, all_repositories=all_repos
     )
-    code = write_report(request, lambda: open_source(from_file, whose, details=request.details))
+    code = write_report(request, lambda: open_report(from_file, whose, details=request.details))
     raise typer.Exit(code)
 
 
@@ -220,9 +221,26 @@ def write_report(request: ReportRequest, open_source: Callable[[], ProblemSource
     # Check the options before opening the history, which may take long.
     filters_of(request, None, request.now)
     source = open_source()
+    with ExitStack() as ends:
+        if isinstance(source, AnsweringSource):
+            ends.callback(source.close)
+        return _write_from(source, request, output_format, group_by, columns, threshold)
+
+
+def _write_from(
+    source: ProblemSource,
+    request: ReportRequest,
+    output_format: Format,
+    group_by: GroupBy | None,
+    columns: Sequence[str],
+    threshold: Severity | None,
+) -> int:
     runs = source.runs()
     filters = filters_of(request, runs, request.now)
-    note_unmatched_filters(filters, source.problems(), request.now)
+    if isinstance(source, AnsweringSource):
+        note_unmatched(source.unmatched(filters, request.now.date()))
+    else:
+        note_unmatched_filters(filters, source.problems(), request.now)
     limit = DEFAULT_LIMITS.get(output_format) if request.limit is None else request.limit or None
     style = _style(request, output_format)
     if request.limit is None and output_format in SCREENS and style.width is None:
@@ -250,7 +268,12 @@ def note_unmatched_filters(
     """Print a note on standard error for each value of a filter that matches no problem."""
     if filters == Filters():
         return
-    for sentence in unmatched_filters(filters, list(problems), now.date()):
+    note_unmatched(unmatched_filters(filters, list(problems), now.date()))
+
+
+def note_unmatched(sentences: Iterable[str]) -> None:
+    """Print ``sentences`` on standard error."""
+    for sentence in sentences:
         console.err(f"secagg: note: {terminal(sentence)}\n")
 
 
@@ -259,14 +282,9 @@ def _exit_code(report: Report, threshold: Severity) -> int:
 
     A problem of unknown severity counts, because it may be as severe.
     """
-    failing = [
-        problem
-        for problem in report.answer.matching
-        if (severity_rank(problem) >= threshold.rank or not problem.severity_known)
-        and standing(problem, report.today) in ACTIVE
-    ]
+    failing = report.answer.failing(threshold, report.today)
     if failing:
-        console.err(f"secagg: {len(failing)} open problems are {threshold} or worse\n")
+        console.err(f"secagg: {failing} open problems are {threshold} or worse\n")
         return ExitCode.GATE_FAILED
     incomplete = [run for run in newest_runs(report.runs) if run.verdict == "incomplete"]
     if not report.runs or incomplete:

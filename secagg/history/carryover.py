@@ -41,6 +41,32 @@ _NEWEST_FIELDS = (
 _JUDGEMENT_FIELDS = ("action", "rule", "why")
 
 
+def carry_over(
+    connection: Connection,
+    branch: int,
+    missing: Mapping[int, tuple[int, str, int]],
+    problems: list[Problem],
+    *,
+    until: int | None,
+    details: bool,
+) -> None:
+    """Merge what earlier runs of a branch reported into ``problems``, where it still holds.
+
+    ``missing`` has, by finding, the index of its problem, its component, and the bits of the tools
+    that knew it and did not see it last. ``until`` is the last run that counts.
+    """
+    if not missing:
+        return
+    tools_missing = {
+        finding: (component, bits) for finding, (_, component, bits) in missing.items()
+    }
+    reports = carried_over(connection, branch, tools_missing, until=until)
+    earlier = {
+        content: (missing[finding][0], tools) for finding, (content, tools) in reports.items()
+    }
+    apply(connection, problems, earlier, details=details)
+
+
 def carried_over(
     connection: Connection, branch: int, missing: Missing, *, until: int | None
 ) -> dict[int, CarriedOver]:

@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, select, text
 
@@ -19,6 +19,8 @@ from secagg.history.engine import from_text, repository_id_of, to_text
 from secagg.model.approval import joined
 from secagg.model.problem import State, Triage
 from secagg.system.dates import utc_now, utc_today
+
+_Key = TypeVar("_Key")
 
 _COLUMNS = "state, reason, by, owner, at, expires, alert"
 
@@ -293,7 +295,7 @@ def _audit_undo(
 
 def in_force(connection: Connection, repository: str) -> dict[str, Triage]:
     """Return the newest decision on each identity that is not undone, with who agrees."""
-    return _newest_joined(_decisions(connection, repository))
+    return newest_joined(_decisions(connection, repository))
 
 
 def all_in_force(
@@ -303,8 +305,8 @@ def all_in_force(
     made: dict[str, list[tuple[str, Triage]]] = {}
     rows = select_in(connection, _NOT_UNDONE, t.repository.c.name, repositories)
     for repository, identity, *values in rows:
-        made.setdefault(repository, []).append((identity, _decision(values)))
-    return {repository: _newest_joined(decisions) for repository, decisions in made.items()}
+        made.setdefault(repository, []).append((identity, decision_of(values)))
+    return {repository: newest_joined(decisions) for repository, decisions in made.items()}
 
 
 def newest_decisions(connection: Connection, repository: str) -> dict[str, list[Triage]]:
@@ -313,15 +315,17 @@ def newest_decisions(connection: Connection, repository: str) -> dict[str, list[
     return {identity: list(newest.values()) for identity, newest in by_identity.items()}
 
 
-def _joined_by_place(decisions: Iterable[tuple[str, Triage]]) -> dict[str, dict[bool, Triage]]:
+def _joined_by_place(
+    decisions: Iterable[tuple[_Key, Triage]], today: datetime.date | None = None
+) -> dict[_Key, dict[bool, Triage]]:
     """Return, by identity, the newest decision made at GitHub (False) and here (True).
 
     ``decisions`` come oldest first; the newest of an identity comes last. Each is joined with those
     who decided the same before: people at GitHub and here may be the same under other names, so
     they are not added up.
     """
-    today = utc_today()
-    by_identity: dict[str, dict[bool, Triage]] = {}
+    today = today or utc_today()
+    by_identity: dict[_Key, dict[bool, Triage]] = {}
     for identity, decision in decisions:
         places = by_identity.setdefault(identity, {})
         here = decision.alert is None
@@ -329,24 +333,23 @@ def _joined_by_place(decisions: Iterable[tuple[str, Triage]]) -> dict[str, dict[
     return by_identity
 
 
-def _newest_joined(decisions: Iterable[tuple[str, Triage]]) -> dict[str, Triage]:
-    """Return the last decision on each identity, with who agrees."""
-    by_identity = _joined_by_place(decisions)
+def newest_joined(
+    decisions: Iterable[tuple[_Key, Triage]], today: datetime.date | None = None
+) -> dict[_Key, Triage]:
+    """Return the last of ``decisions`` on each identity, with who agrees on ``today`` (UTC).
+
+    ``decisions`` come oldest first.
+    """
+    by_identity = _joined_by_place(decisions, today)
     return {identity: list(newest.values())[-1] for identity, newest in by_identity.items()}
 
 
+_VALUES = [t.decision.c[name] for name in _COLUMNS.split(", ")]
+NUMBERED = select(t.decision.c.id, t.decision.c.identity, *_VALUES)
+"""Selects decisions: the id, the identity, and the values of :func:`decision_of`."""
+
 _NOT_UNDONE = (
-    select(
-        t.repository.c.name,
-        t.decision.c.identity,
-        t.decision.c.state,
-        t.decision.c.reason,
-        t.decision.c.by,
-        t.decision.c.owner,
-        t.decision.c.at,
-        t.decision.c.expires,
-        t.decision.c.alert,
-    )
+    select(t.repository.c.name, t.decision.c.identity, *_VALUES)
     .join(t.repository, t.repository.c.id == t.decision.c.repository_id)
     .where(t.decision.c.undone_at.is_(None))
     .order_by(t.decision.c.at, t.decision.c.id)
@@ -357,10 +360,11 @@ def _decisions(connection: Connection, repository: str) -> Iterator[tuple[str, T
     """Yield each identity and decision that is not undone, the oldest first."""
     statement = _NOT_UNDONE.where(t.repository.c.name == repository)
     for _, identity, *values in connection.execute(statement):
-        yield identity, _decision(values)
+        yield identity, decision_of(values)
 
 
-def _decision(values: Sequence[Any]) -> Triage:
+def decision_of(values: Sequence[Any]) -> Triage:
+    """Make a decision of the values that :data:`NUMBERED` selects after the identity."""
     state, reason, by, owner, at, expires, alert = values
     return Triage(
         state=State(state),

@@ -32,7 +32,7 @@ from secagg.errors import StoreError, StoreUnavailable
 from secagg.model.problem import STORE_FILE
 
 # The newest revision of the tables.
-HEAD = "0007"
+HEAD = "0008"
 VERSION_TABLE = "alembic_version"
 
 DEFAULT = Path(STORE_FILE)

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, bindparam, case, func, insert, select, text, update
 
 from secagg.errors import StoreError
-from secagg.history import replay, sightings
+from secagg.history import current, replay, sightings
 from secagg.history import tables as t
 from secagg.history.bulk import select_in
 from secagg.history.contents import Known, WrittenProblem, write_aliases, write_contents
@@ -103,6 +103,11 @@ def _record_newest(
         opened=opened,
         gone=closed - written.keys(),
     )
+    changed = {
+        f for f, one in standings.items() if place.run in (one.last, one.fixed, one.superseded)
+    }
+    changed |= opened | closed | changed_epss[0] | changed_epss[1]
+    current.after_import(connection, place.branch, changed, opened, written)
     return _changes(place.run, standings, written)
 
 
@@ -119,6 +124,7 @@ def _record_late(
     sightings.insert(connection, EPSS, place, _epss(written))
     write_aliases(connection, place, [written[f] for f in changed if f in written])
     standings = replay.replay(connection, place, changed=changed, before=before, seen=written)
+    current.after_import(connection, place.branch, standings, changed, written)
     return _changes(place.run, standings, written)
 
 

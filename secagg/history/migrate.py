@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, func, select
 
 from secagg.errors import StoreError
 from secagg.history import backup as backups
-from secagg.history import retention
+from secagg.history import current, retention
 from secagg.history.backup import backup_beside
 from secagg.history.engine import HEAD, clock_of, connect, revision_of, shown, transaction, url_of
 from secagg.history.retention import Removed
@@ -112,12 +112,15 @@ def _lock(connection: Connection) -> None:
 
 
 def _run(connection: Connection, to: str, *, up: bool, scripts: Path) -> None:
-    counts = row_counts(connection)
+    before, counts = revision_of(connection), row_counts(connection)
     config = _config(scripts)
     config.attributes["connection"] = connection
     (command.upgrade if up else command.downgrade)(config, to)
     if to == "base":
         return
+    if revision_of(connection) == HEAD != before:
+        # It follows from the other tables, so no revision need know how.
+        current.rebuild(connection)
     faults = validate(connection)
     counts_after = row_counts(connection)
     faults += [

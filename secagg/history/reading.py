@@ -51,24 +51,17 @@ def problems(
     decisions = (file_decisions or {}) if repository is not None else {}
     then = None if as_of is None else _run_of_key(connection, as_of)
     rows: list[Problem] = []
-    missing_by_branch: dict[int, dict[int, tuple[str, int]]] = {}
-    indices: dict[tuple[int, int], int] = {}
+    missing_by_branch: dict[int, dict[int, tuple[int, str, int]]] = {}
     for problem, branch_id, finding, component, missing in _problems(
         connection, then, chosen, decisions, details
     ):
         if missing:
-            missing_by_branch.setdefault(branch_id, {})[finding] = component, missing
-            indices[branch_id, finding] = len(rows)
+            of_branch = missing_by_branch.setdefault(branch_id, {})
+            of_branch[finding] = len(rows), component, missing
         rows.append(problem)
+    until = None if then is None else then[0]
     for branch_id, of_branch in missing_by_branch.items():
-        reports = carryover.carried_over(
-            connection, branch_id, of_branch, until=None if then is None else then[0]
-        )
-        earlier = {
-            content: (indices[branch_id, finding], tools)
-            for finding, (content, tools) in reports.items()
-        }
-        carryover.apply(connection, rows, earlier, details=details)
+        carryover.carry_over(connection, branch_id, of_branch, rows, until=until, details=details)
     rows.sort(key=lambda p: (-p.severity.rank, p.repository, p.branch, p.identity))
     return rows
 
@@ -104,7 +97,7 @@ def _problems(
     ):
         times[number] = newest[branch_id] = from_text(at)
     stored_decisions = deciding.all_in_force(connection, {name for name, _ in names.values()})
-    decided_as, today = _decided_identities(connection), utc_today()
+    decided_as, today = decided_identities(connection), utc_today()
     rows = _standing_now(connection, names) if then is None else _standing_then(connection, then)
     for branch_id, finding, standing, document, tools in rows:
         if branch_id not in names:
@@ -126,7 +119,7 @@ def _problems(
                 for identity in identities
                 for source in (stored, file_decisions)
             ]
-            settle(problem, _in_force(deciding.newest(decisions), problem, today))
+            settle(problem, in_force(deciding.newest(decisions), problem, today))
         missing = 0 if standing.fixed is not None else standing.knew & ~tools
         yield problem, branch_id, finding, standing.component, missing
 
@@ -169,7 +162,7 @@ def _standing_then(connection: Connection, then: tuple[int, int]) -> Iterator[_R
         yield branch, finding, standing, document, tools
 
 
-def _in_force(decision: Triage | None, problem: Problem, today: datetime.date) -> Triage | None:
+def in_force(decision: Triage | None, problem: Problem, today: datetime.date) -> Triage | None:
     """Return ``decision`` unless it has expired, or says "fixed" and a later scan saw it."""
     if decision is None or (decision.expires is not None and decision.expires < today):
         return None
@@ -178,7 +171,9 @@ def _in_force(decision: Triage | None, problem: Problem, today: datetime.date) -
     return None if decision.state is State.FIXED and seen_later else decision
 
 
-def _decided_identities(connection: Connection) -> dict[tuple[str, str], set[str]]:
+def decided_identities(
+    connection: Connection, repository: str | None = None
+) -> dict[tuple[str, str], set[str]]:
     """Return, by repository and identity, the decided identities that include this one.
 
     When fewer tools run, a part of a group may remain: the decision on the whole group counts.
@@ -188,8 +183,10 @@ def _decided_identities(connection: Connection) -> dict[tuple[str, str], set[str
             "SELECT DISTINCT r.name, a.identity, f.identity FROM decision d "
             "JOIN repository r ON r.id = d.repository_id "
             "JOIN finding f ON f.repository_id = d.repository_id AND f.identity = d.identity "
-            "JOIN alias a ON a.finding_id = f.id WHERE d.undone_at IS NULL"
-        )
+            "JOIN alias a ON a.finding_id = f.id WHERE d.undone_at IS NULL "
+            "AND (CAST(:repository AS TEXT) IS NULL OR r.name = :repository)"
+        ),
+        {"repository": repository},
     )
     decided: dict[tuple[str, str], set[str]] = {}
     for name, identity, whole in rows:

@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, delete, select
 
 from secagg.errors import StoreError
-from secagg.history import deciding, replay
+from secagg.history import current, deciding, replay
 from secagg.history import tables as t
 from secagg.history.bulk import chunks, insert_rows, select_in
 from secagg.history.engine import from_text, repository_id_of
@@ -30,7 +30,7 @@ from secagg.history.standing import Intervals
 # Until they are a year old one run a week is kept, from then on one a month.
 _YEAR = datetime.timedelta(days=365)
 _OF_RUN = (t.covered, t.tool_run, t.upload)
-_OF_BRANCH = (t.sighting, t.epss, t.alias, t.standing)
+_OF_BRANCH = (t.sighting, t.epss, t.alias, t.standing, t.current_problem, t.current_text)
 
 _Spans = dict[int, list[tuple[int, int, tuple[Any, ...]]]]
 """By finding, the first and last position of each interval, and its value."""
@@ -77,6 +77,7 @@ def prune(connection: Connection, repository: str, before: datetime.datetime) ->
         _delete_runs(connection, gone)
         unused = _unused_contents(connection, number, {value[0] for value in values})
         _delete(connection, t.content, t.content.c.id, unused)
+        current.refresh(connection, branch, None)
         removed += Removed(runs=len(gone), contents=len(unused))
     return removed
 
@@ -116,6 +117,9 @@ def forget(connection: Connection, repository: str, branch: str | None, who: str
     else:
         rest = rest.where(t.finding.c.identity.not_in(decided))
     connection.execute(rest)
+    for one in remaining:
+        # A decision may have been about its problems by way of the branch that is gone.
+        current.refresh(connection, one, None)
     if branch is None:
         _delete(connection, t.repository, t.repository.c.id, [number])
     subject = repository if branch is None else f"{repository} {branch}"

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine
 
 from secagg.errors import StoreError
 from secagg.history import alerts as github_alerts
-from secagg.history import deciding, importing, reading
+from secagg.history import current, deciding, importing, reading
 from secagg.history.alerts import StoredAlert
 from secagg.history.document import BROKEN_HINT
 from secagg.history.engine import (
@@ -197,26 +197,34 @@ class Store:
         id that no problem of the repository goes by, or several (:func:`secagg.ids.resolve`).
         """
         with self._read() if dry_run else self._write() as connection:
-            return deciding.decide(connection, repository, identities, decision, dry_run=dry_run)
+            full = deciding.decide(connection, repository, identities, decision, dry_run=dry_run)
+            current.redecide(connection, repository, () if dry_run else full)
+            return full
 
     def undo(
         self, repository: str, identities: Iterable[str], *, who: str, dry_run: bool = False
     ) -> list[str]:
         """Undo the newest decision on each identity; return the identities that had one."""
         with self._read() if dry_run else self._write() as connection:
-            return deciding.undo(connection, repository, identities, who, dry_run=dry_run)
+            undone = deciding.undo(connection, repository, identities, who, dry_run=dry_run)
+            current.redecide(connection, repository, () if dry_run else undone)
+            return undone
 
     def undo_batch(
         self, repository: str, batch: str, *, who: str, dry_run: bool = False
     ) -> list[str]:
         """Take back what was decided at once (:func:`secagg.history.deciding.batch_of`)."""
         with self._read() if dry_run else self._write() as connection:
-            return deciding.undo_batch(connection, repository, batch, who, dry_run=dry_run)
+            undone = deciding.undo_batch(connection, repository, batch, who, dry_run=dry_run)
+            current.redecide(connection, repository, () if dry_run else undone)
+            return undone
 
     def undo_dismissal(self, repository: str, alert: str, *, who: str) -> list[str]:
         """Undo what was decided by dismissing ``alert``; return the identities."""
         with self._write() as connection:
-            return deciding.undo_dismissal(connection, repository, alert, who)
+            undone = deciding.undo_dismissal(connection, repository, alert, who)
+            current.redecide(connection, repository, undone)
+            return undone
 
     def decisions(self, repository: str) -> dict[str, Triage]:
         """Return the decision in force on each identity that has one."""
@@ -277,6 +285,10 @@ class Store:
         """Add ``entry``, which changes no problem, to the audit log."""
         with self._write() as connection:
             deciding.add(connection, [entry])
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """Open a transaction that reads, for :mod:`secagg.report.stored`."""
+        return self._read()
 
     def _write(self) -> AbstractContextManager[Connection]:
         return self._open(reads=False)

@@ -20,6 +20,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Float,
     ForeignKey,
@@ -29,6 +30,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 METADATA = MetaData()
@@ -271,6 +273,80 @@ api_token = Table(
 
 ``scopes`` and ``repositories`` are JSON.
 """
+
+
+def _ordered(name: str, *, null: bool = False) -> Column[str]:
+    """A text that sorts by its characters' numbers, as Python sorts, in every database."""
+    type_ = Text().with_variant(Text(collation="C"), "postgresql")
+    return Column(name, type_, nullable=null)
+
+
+current_problem = Table(
+    "current_problem",
+    METADATA,
+    _number("branch_id", Integer, key=True),
+    _number("finding_id", key=True),
+    _ordered("repository"),
+    _ordered("branch"),
+    _ordered("identity"),
+    _ordered("worst"),
+    _ordered("place"),
+    _number("line"),
+    _ordered("rule_id"),
+    _number("rank", Integer),
+    _ordered("severity"),
+    _ordered("kind"),
+    _ordered("files"),
+    _ordered("ids"),
+    _ordered("component"),
+    _ordered("package", null=True),
+    _ordered("package_type", null=True),
+    _ordered("version", null=True),
+    _ordered("packaged", null=True),
+    _ordered("tools"),
+    _number("tool_count", Integer),
+    _ordered("owners"),
+    Column("score", Float, nullable=False),
+    Column("epss", Float, nullable=False),
+    Column("has_fix", Boolean, nullable=False),
+    _ordered("first_seen"),
+    _ordered("reopened_at", null=True),
+    _ordered("fixed_at", null=True),
+    _ordered("news_at"),
+    _number("days_until_fixed", Integer, null=True),
+    _ordered("due", null=True),
+    _ordered("excepted", null=True),
+    _ordered("exception_expires", null=True),
+    _number("decision_id", Integer, null=True),
+    _ordered("decided", null=True),
+    _ordered("decided_owner", null=True),
+    _ordered("decision_expires", null=True),
+    Column("may_change", Boolean, nullable=False),
+    Index("ix_current_problem_worst", "worst"),
+    Index("ix_current_problem_news", "branch_id", "news_at"),
+    Index(
+        "ix_current_problem_may_change",
+        "branch_id",
+        sqlite_where=text("may_change"),
+        postgresql_where=text("may_change"),
+    ),
+)
+"""A problem on a branch as it is now, open or fixed, for filters, orders and counts.
+
+:mod:`secagg.history.current` keeps it and says what the columns hold. Nothing in it depends on the
+clock, and all of it follows from the other tables.
+"""
+
+current_text = Table(
+    "current_text",
+    METADATA,
+    _number("branch_id", Integer, key=True),
+    _number("finding_id", key=True),
+    _ordered("names"),
+    _ordered("texts"),
+    _ordered("decided_texts", null=True),
+)
+"""What people search for in a :data:`current_problem`: its ids, and its texts in lower case."""
 
 TABLES = tuple(table.name for table in METADATA.sorted_tables)
 """The names of all tables, each after those that it refers to."""

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, inspect, text
 
 from secagg.history.engine import HEAD, revision_of
 
-_OLDER = ("0001", "0002", "0003", "0004", "0005", "0006")
+_OLDER = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
 _GUARDS = {
     f"audit_no_{what.lower()}": re.compile(
         rf"CREATE TRIGGER audit_no_{what.lower()} BEFORE {what} ON audit "
@@ -54,6 +54,18 @@ _INVARIANTS_NOW = {
     "a sighting ends before it begins": (
         "SELECT COUNT(*) FROM sighting s JOIN run a ON a.id = s.from_run_id "
         "JOIN run z ON z.id = s.to_run_id WHERE (z.started_at, z.key) < (a.started_at, a.key)"
+    ),
+    "a problem of a branch is not among the current ones": (
+        "SELECT COUNT(*) FROM standing t LEFT JOIN current_problem p ON p.branch_id = t.branch_id "
+        "AND p.finding_id = t.finding_id LEFT JOIN current_text x ON x.branch_id = t.branch_id "
+        "AND x.finding_id = t.finding_id WHERE t.superseded_run_id IS NULL "
+        "AND (p.branch_id IS NULL OR x.branch_id IS NULL)"
+    ),
+    "a current problem does not stand on its branch": (
+        "SELECT COUNT(*) FROM (SELECT branch_id, finding_id FROM current_problem UNION "
+        "SELECT branch_id, finding_id FROM current_text) p LEFT JOIN standing t "
+        "ON t.branch_id = p.branch_id AND t.finding_id = p.finding_id "
+        "AND t.superseded_run_id IS NULL WHERE t.branch_id IS NULL"
     ),
     "a problem is seen twice by one run": (
         "SELECT COUNT(*) FROM (SELECT a.started_at, a.key, "

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from secagg.errors import UsageError
-from secagg.model.problem import DECISION_FILES, Problem, State, Triage
+from secagg.model.problem import DECISION_FILES, Problem, RunRecord, State, Triage
 from secagg.output.codehost import CodeHost
 from secagg.pipeline.origin import open_store_of, origin_of
 from secagg.report.source import ProblemSource, RecordedHistory, TriageSink
@@ -112,7 +112,8 @@ def read_store(scope: HistoryScope, *, details: bool = True) -> RecordedHistory:
     """
     controls = controls_of_event(scope.root, scope.store)
     if scope.all_repositories:
-        return _read_all_repositories(scope, details)
+        with open_store_of(scope.store, scope.root, create=False) as store:
+            return _read_all_repositories(scope, store, details)
     origin = origin_of(scope.root, repository=scope.repository, branch=scope.branch)
     with open_store_of(scope.store, scope.root, create=False) as store:
         branches_of_store = store.branches()
@@ -191,6 +192,38 @@ def open_source(
     return read_store(scope or HistoryScope(), details=details)
 
 
+def open_report(
+    from_file: Path | None, scope: HistoryScope, *, details: bool = True
+) -> ProblemSource:
+    """Return the source for one report; that of all repositories is asked in SQL.
+
+    The caller closes an :class:`secagg.report.source.AnsweringSource`. Raises as
+    :func:`open_source` does.
+    """
+    if from_file is not None or not scope.all_repositories:
+        return open_source(from_file, scope, details=details)
+    controls_of_event(scope.root, scope.store)
+    store = open_store_of(scope.store, scope.root, create=False)
+    if not hasattr(store, "reading"):
+        with store:
+            return _read_all_repositories(scope, store, details)
+    from secagg.report.stored import Scope
+    from secagg.report.storedreport import StoredSource
+
+    try:
+        by_default, branch = _branch_of_all(scope, store)
+        return StoredSource(
+            store,
+            Scope(branch=branch, default_branches=by_default),
+            _runs_of_all(store, by_default, branch),
+            code=code_host(scope.root) if details else None,
+            details=details,
+        )
+    except BaseException:
+        store.close()
+        raise
+
+
 def open_triage(from_file: Path | None, scope: HistoryScope | None = None) -> TriageSink | None:
     """Return the sink for decisions, which is the store; None where none can be recorded.
 
@@ -216,35 +249,45 @@ def new_decision(
     )
 
 
-def _read_all_repositories(scope: HistoryScope, details: bool) -> RecordedHistory:
-    branch = scope.branch
+def _read_all_repositories(scope: HistoryScope, store: Store, details: bool) -> RecordedHistory:
+    by_default, branch = _branch_of_all(scope, store)
+    problems = store.problems(None, branch, details=details, default_branches=by_default)
+    return RecordedHistory(
+        list(problems),
+        _runs_of_all(store, by_default, branch),
+        code_host(scope.root) if details else None,
+    )
+
+
+def _branch_of_all(scope: HistoryScope, store: Store) -> tuple[bool, str | None]:
+    """Return whether the default branches count, and the branch of each that counts instead.
+
+    Without either every branch counts. Raises :class:`UsageError` for a branch without a scan.
+    """
     if scope.repository is not None:
         raise UsageError(
             "--repo names one repository and --all-repos means every one",
             hint="leave one of them out; --branch with --all-repos is that branch of each",
         )
-    by_default, branch = branch is None, None if branch == EVERY_BRANCH else branch
-    with open_store_of(scope.store, scope.root, create=False) as store:
-        if branch is not None and branch not in {name for _, name in store.branches()}:
-            raise UsageError(
-                f"no scan of a branch {branch} is recorded",
-                hint=f"without --branch it is the default branch of each, with {EVERY_BRANCH} all",
-            )
-        # The newest run of each branch tells whether it was complete, however old it is.
-        newest = store.newest_runs(default_branches=by_default)
-        chosen = {(run.repository, run.branch) for run in newest}
-        latest = store.runs(None, branch, limit=_MOST_RUNS)
-        runs = {
-            run.key: run
-            for run in (*latest, *newest)
-            if (run.repository, run.branch) in chosen and branch in (None, run.branch)
-        }
-        problems = store.problems(None, branch, details=details, default_branches=by_default)
-        return RecordedHistory(
-            list(problems),
-            list(runs.values()),
-            code_host(scope.root) if details else None,
+    branch = None if scope.branch == EVERY_BRANCH else scope.branch
+    if branch is not None and branch not in {name for _, name in store.branches()}:
+        raise UsageError(
+            f"no scan of a branch {branch} is recorded",
+            hint=f"without --branch it is the default branch of each, with {EVERY_BRANCH} all",
         )
+    return scope.branch is None, branch
+
+
+def _runs_of_all(store: Store, by_default: bool, branch: str | None) -> list[RunRecord]:
+    # The newest run of each branch tells whether it was complete, however old it is.
+    newest = store.newest_runs(default_branches=by_default)
+    chosen = {(run.repository, run.branch) for run in newest}
+    runs = {
+        run.key: run
+        for run in (*store.runs(None, branch, limit=_MOST_RUNS), *newest)
+        if (run.repository, run.branch) in chosen and branch in (None, run.branch)
+    }
+    return list(runs.values())
 
 
 def _read_decision_files(root: Path, controls: Controls | None) -> Mapping[str, Triage]:

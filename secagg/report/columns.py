@@ -10,6 +10,7 @@ import csv
 import datetime
 import io
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 
 from secagg.errors import UsageError
 from secagg.model.problem import Problem
@@ -125,8 +126,8 @@ def pieces(report: Report) -> Iterator[bytes]:
     names = tuple(report.columns) or FILE_COLUMNS
     texts = [_FILE_TEXTS[name] for name in names]
     yield _csv_lines([names])
-    for batch in range(0, len(report.answer.rows), _BATCH):
-        problems = report.answer.rows[batch : batch + _BATCH]
+    rows = iter(report.answer.rows)
+    while problems := list(islice(rows, _BATCH)):
         yield _csv_lines([[text(p, report.today) for text in texts] for p in problems])
 
 

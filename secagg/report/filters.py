@@ -162,53 +162,56 @@ def unmatched_filters(
 
     Without it a misspelt name would show "0 problems", as if there were nothing to do.
     """
-    filter_words: list[tuple[str, str, Filters, Callable[[Problem], Iterable[str | None]]]] = []
-    filter_words += [
-        ("tool", word, Filters(tools=frozenset({word})), _tools_of)
-        for word in sorted(filters.tools)
-    ]
-    filter_words += [
-        (
-            "component",
-            word,
-            Filters(components=frozenset({word})),
-            lambda problem: (problem.component,),
-        )
-        for word in sorted(filters.components)
-    ]
-    filter_words += [("path", word, Filters(paths=(word,)), _no_values) for word in filters.paths]
-    filter_words += [
-        ("owner", word, Filters(owners=frozenset({word})), owners_of)
-        for word in sorted(filters.owners - {"none"})
-    ]
-    filter_words += [
-        ("package", word, Filters(packages=frozenset({word})), _no_values)
-        for word in sorted(filters.packages)
-    ]
-    filter_words += [
-        ("id", word, Filters(ids=frozenset({word})), _no_values) for word in sorted(filters.ids)
-    ]
     sentences = []
-    for option, word, single_filter, values_of in filter_words:
+    for option, word, single_filter in filter_words(filters):
         checks = predicates(single_filter, today)
         if not any(all(check(problem) for check in checks) for problem in problems):
-            present = sorted(
-                {value for problem in problems for value in values_of(problem) if value}
-            )
-            shown = ", ".join(present[:_VALUES_SHOWN]) + (
-                ", ..." if len(present) > _VALUES_SHOWN else ""
-            )
-            hint = f" (there are {shown})" if present else ""
-            sentences.append(f"no problem, in whatever state, has the {option} {word}{hint}")
+            values_of = _VALUES_OF.get(option, _no_values)
+            present = {value for problem in problems for value in values_of(problem) if value}
+            sentences.append(unmatched_sentence(option, word, present))
     return sentences
 
 
-def _tools_of(problem: Problem) -> Sequence[str]:
-    return problem.tools
+def filter_words(filters: Filters) -> list[tuple[str, str, Filters]]:
+    """Return the words that may be misspelt: the option, the word, and a filter of it alone."""
+    words_of = {
+        "tool": sorted(filters.tools),
+        "component": sorted(filters.components),
+        "path": filters.paths,
+        "owner": sorted(filters.owners - {"none"}),
+        "package": sorted(filters.packages),
+        "id": sorted(filters.ids),
+    }
+    alone: dict[str, Callable[[str], Filters]] = {
+        "tool": lambda word: Filters(tools=frozenset({word})),
+        "component": lambda word: Filters(components=frozenset({word})),
+        "path": lambda word: Filters(paths=(word,)),
+        "owner": lambda word: Filters(owners=frozenset({word})),
+        "package": lambda word: Filters(packages=frozenset({word})),
+        "id": lambda word: Filters(ids=frozenset({word})),
+    }
+    return [
+        (option, word, alone[option](word)) for option, words in words_of.items() for word in words
+    ]
+
+
+def unmatched_sentence(option: str, word: str, present: Iterable[str]) -> str:
+    """Say that no problem has ``word``; ``present`` are words that some have."""
+    values = sorted(present)
+    shown = ", ".join(values[:_VALUES_SHOWN]) + (", ..." if len(values) > _VALUES_SHOWN else "")
+    hint = f" (there are {shown})" if values else ""
+    return f"no problem, in whatever state, has the {option} {word}{hint}"
 
 
 def _no_values(problem: Problem) -> Sequence[str]:
     return ()
+
+
+_VALUES_OF: dict[str, Callable[[Problem], Iterable[str]]] = {
+    "tool": lambda problem: problem.tools,
+    "component": lambda problem: (problem.component or ".",),
+    "owner": owners_of,
+}
 
 
 def select(problems: Iterable[Problem], conditions: Iterable[Predicate]) -> list[Problem]:

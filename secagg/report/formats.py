@@ -14,7 +14,7 @@ from secagg.output.grid import Style
 from secagg.output.listing import Listing
 from secagg.report.overview import Overview, overview
 from secagg.report.query import Answer, GroupBy, Query, answer
-from secagg.report.source import ProblemSource
+from secagg.report.source import AnsweringSource, ProblemSource
 from secagg.report.standing import LastRuns
 
 
@@ -129,10 +129,15 @@ def compose(
     ``runs`` are those of ``source``, where the caller has them already.
     """
     recorded_runs = source.runs() if runs is None else runs
-    result = answer(query, source.problems(), now.date())
+    if isinstance(source, AnsweringSource):
+        result = source.answer(query, now.date())
+        summed_up = source.overview(result, recorded_runs, now.date())
+    else:
+        result = answer(query, source.problems(), now.date())
+        summed_up = overview(result, recorded_runs, now.date())
     return Report(
         answer=result,
-        overview=overview(result, recorded_runs, now.date()),
+        overview=summed_up,
         now=now,
         runs=recorded_runs,
         last=LastRuns.of(recorded_runs),

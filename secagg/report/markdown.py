@@ -10,7 +10,6 @@ from secagg.report import words
 from secagg.report.columns import COLUMNS
 from secagg.report.formats import Report
 from secagg.report.overview import MOST_INCOMPLETE_SHOWN, Overview
-from secagg.report.query import sections
 
 # A comment on GitHub holds 65,536 characters.
 _MOST_CHARACTERS = 60_000
@@ -50,13 +49,10 @@ def _lines(report: Report) -> Iterator[str]:
             shown += 1
             yield row
         yield ""
-    matching = report.answer.matching
     total = (
-        len(matching)
+        report.answer.total
         if report.group_by is None
-        else sum(
-            section.total for section in sections(matching, report.group_by, all_problems=matching)
-        )
+        else sum(report.answer.totals(report.group_by).values())
     )
     if total > shown:
         yield f"and {total - shown:,} more."
@@ -70,9 +66,7 @@ def _sections(report: Report) -> list[tuple[str, Sequence[Problem]]]:
             f"#### {markdown(section.name, _LONGEST_CELL)} ({section.total})",
             section.problems,
         )
-        for section in sections(
-            report.answer.rows, report.group_by, all_problems=report.answer.matching
-        )
+        for section in report.answer.sections(report.group_by)
     ]
 
 

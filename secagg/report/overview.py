@@ -119,7 +119,7 @@ def overview(
         ComponentCount(
             component=name,
             total=counts.total(),
-            by_severity=dict(counts),
+            by_severity={label: counts[label] for label in SEVERITY_LABELS if counts[label]},
             repository=repository,
             branch=branch,
         )

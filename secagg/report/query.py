@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from heapq import nsmallest
 
 from secagg.errors import UsageError
-from secagg.model.finding import Kind
+from secagg.model.finding import Kind, Severity
 from secagg.model.problem import Problem
 from secagg.report.filters import Filters, predicates, select
 from secagg.report.standing import (
@@ -89,11 +90,16 @@ def ordered(
         key_name = name.removeprefix("-")
         key = _state_key(today) if key_name == "state" else KEYS.get(key_name)
         if key is None:
-            key_names = ", ".join(sorted([*KEYS, "state"]))
-            raise UsageError(f"cannot sort by {key_name!r}", hint=f"one of {key_names}")
+            raise unknown_key(key_name)
         # A reverse sort is stable too.
         rows.sort(key=key, reverse=name.startswith("-"))
     return rows[:limit]
+
+
+def unknown_key(name: str) -> UsageError:
+    """Return the error for a key that problems cannot be sorted by."""
+    key_names = ", ".join(sorted([*KEYS, "state"]))
+    return UsageError(f"cannot sort by {name!r}", hint=f"one of {key_names}")
 
 
 def _worst_first(problem: Problem) -> tuple[object, ...]:
@@ -123,9 +129,30 @@ class Answer:
     ``related`` are those that match its other filters, in any state, fixed ones too.
     """
 
-    rows: list[Problem]
-    matching: list[Problem]
-    related: list[Problem]
+    rows: Sequence[Problem]
+    matching: Sequence[Problem]
+    related: Sequence[Problem]
+
+    @property
+    def total(self) -> int:
+        """How many problems match, whatever the limit."""
+        return len(self.matching)
+
+    def sections(self, by: GroupBy) -> list[Section]:
+        """Group the rows, and count all that match in each section."""
+        return sections(self.rows, by, all_problems=self.matching)
+
+    def totals(self, by: GroupBy) -> dict[str, int]:
+        """Count all that match in each section; a problem may be in several."""
+        return {name: len(rows) for name, rows in _by_name(self.matching, by).items()}
+
+    def failing(self, threshold: Severity, today: datetime.date) -> int:
+        """Count the open problems that match and are ``threshold`` or worse, or may be."""
+        return sum(
+            (severity_rank(problem) >= threshold.rank or not problem.severity_known)
+            and standing(problem, today) in ACTIVE
+            for problem in self.matching
+        )
 
 
 def answer(query: Query, problems: Iterable[Problem], today: datetime.date) -> Answer:
@@ -179,13 +206,21 @@ def sections(
     Keeps the order of ``rows`` and leaves out sections without a row. The section with the most
     problems of the worst severity comes first; severities come from critical to none.
     """
-    shown_by_name = _by_name(rows, by)
     all_by_name = _by_name(all_problems, by)
+    ranks = {name: Counter(map(severity_rank, of_name)) for name, of_name in all_by_name.items()}
+    return sections_of(rows, by, ranks)
+
+
+def sections_of(
+    rows: Iterable[Problem], by: GroupBy, ranks: Mapping[str, Counter[int]]
+) -> list[Section]:
+    """Group ``rows`` as :func:`sections` does; ``ranks`` count the problems of each section."""
+    shown_by_name = _by_name(rows, by)
     if by is GroupBy.SEVERITY:
         names = sorted(shown_by_name, key=SEVERITY_LABELS.index)
     else:
-        names = sorted(shown_by_name, key=lambda name: (_weight(all_by_name[name]), name))
-    return [Section(name, shown_by_name[name], len(all_by_name[name])) for name in names]
+        names = sorted(shown_by_name, key=lambda name: (_weight(ranks[name]), name))
+    return [Section(name, shown_by_name[name], ranks[name].total()) for name in names]
 
 
 def _by_name(problems: Iterable[Problem], by: GroupBy) -> dict[str, list[Problem]]:
@@ -196,8 +231,5 @@ def _by_name(problems: Iterable[Problem], by: GroupBy) -> dict[str, list[Problem
     return groups
 
 
-def _weight(problems: Iterable[Problem]) -> tuple[int, ...]:
-    counts = [0] * 5
-    for problem in problems:
-        counts[4 - severity_rank(problem)] -= 1
-    return tuple(counts)
+def _weight(ranks: Counter[int]) -> tuple[int, ...]:
+    return tuple(-ranks[rank] for rank in range(4, -1, -1))

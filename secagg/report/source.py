@@ -5,10 +5,13 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from secagg.model.problem import Problem, RunRecord, State
 from secagg.output.codehost import CodeHost
+from secagg.report.filters import Filters
+from secagg.report.overview import Overview
+from secagg.report.query import Answer, Query
 
 
 class ProblemSource(Protocol):
@@ -36,6 +39,27 @@ class RecordedHistory:
 
     def runs(self) -> Sequence[RunRecord]:
         return self.recorded_runs
+
+
+@runtime_checkable
+class AnsweringSource(ProblemSource, Protocol):
+    """A source that answers a query itself, and keeps few problems in memory."""
+
+    def answer(self, query: Query, today: datetime.date) -> Answer:
+        """Return the answer to ``query`` on ``today`` (UTC); it holds until :meth:`close`."""
+        ...
+
+    def overview(self, answer: Answer, runs: Sequence[RunRecord], today: datetime.date) -> Overview:
+        """Summarize the answer that :meth:`answer` returned."""
+        ...
+
+    def unmatched(self, filters: Filters, today: datetime.date) -> list[str]:
+        """Return what :func:`secagg.report.filters.unmatched_filters` does."""
+        ...
+
+    def close(self) -> None:
+        """Release the history."""
+        ...
 
 
 class TriageSink(Protocol):

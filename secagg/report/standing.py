@@ -127,13 +127,15 @@ class LastRuns:
 
     def since(self, problem: Problem) -> datetime.datetime | None:
         """Return the start of the last run of the problem's branch: what is later is new."""
-        if problem.repository is not None and problem.branch is not None:
-            started = self.started.get((problem.repository, problem.branch))
-            if started is not None:
-                return started
+        return self.since_of(problem.repository, problem.branch)
+
+    def since_of(self, repository: str | None, branch: str | None) -> datetime.datetime | None:
+        """Return the start of the last run of a branch; None stands for any."""
+        if repository is not None and branch is not None:
+            return self.started.get((repository, branch))
         starts = [
             at
-            for (repository, branch), at in self.started.items()
-            if problem.repository in (None, repository) and problem.branch in (None, branch)
+            for (its_repository, its_branch), at in self.started.items()
+            if repository in (None, its_repository) and branch in (None, its_branch)
         ]
         return max(starts, default=None)

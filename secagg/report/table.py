@@ -14,7 +14,7 @@ from secagg.report import words
 from secagg.report.columns import COLUMNS
 from secagg.report.formats import Report
 from secagg.report.overview import MOST_INCOMPLETE_SHOWN, Overview
-from secagg.report.query import Answer, GroupBy, sections
+from secagg.report.query import Answer, GroupBy
 from secagg.report.standing import (
     ACTIVE,
     LastRuns,
@@ -88,7 +88,7 @@ def report_table(
     if group_by is None:
         return rows(answer.rows)
     blocks = []
-    for section in sections(answer.rows, group_by, all_problems=answer.matching):
+    for section in answer.sections(group_by):
         count = f"{section.total} problem" + ("" if section.total == 1 else "s")
         heading = style.paint(cell(section.name), "1") + f" \u2014 {count}"
         blocks.append(f"{heading}\n{rows(section.problems)}")
@@ -155,10 +155,8 @@ def summary_lines(overview: Overview, answer: Answer, style: Style) -> str:
 
 def footer(answer: Answer) -> str:
     """Return a line on the rows that are not shown; empty if all are."""
-    omitted = len(answer.matching) - len(answer.rows)
-    if not omitted:
-        return ""
-    return f"{len(answer.rows):,} of {len(answer.matching):,} shown; --limit 0 shows all"
+    shown, total = len(answer.rows), answer.total
+    return "" if shown == total else f"{shown:,} of {total:,} shown; --limit 0 shows all"
 
 
 def _news_lines(overview: Overview, style: Style) -> list[str]:

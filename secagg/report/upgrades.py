@@ -85,13 +85,27 @@ def upgrades(problems: Iterable[Problem], limit: int | None = None) -> list[Upgr
             groups.setdefault(key, []).append(problem)
     best: list[Upgrade] = []
     for key, group in sorted(groups.items(), key=_best_possible_order):
-        has_enough = limit is not None and 0 < limit <= len(best)
-        if has_enough and _order(best[limit - 1]) <= _best_possible_order((key, group)):  # type: ignore[operator]
+        if limit is not None and has_best(best, limit, _best_possible_order((key, group))):
             break
         upgrade = _best_upgrade(key[0] or None, key[1], key[4], group)
         if upgrade is not None:
             insort(best, upgrade, key=_order)
     return best[:limit]
+
+
+def order_of_group(
+    problems: int, worst_rank: int, package: str, place: str, origin: tuple[str, str, str]
+) -> tuple[object, ...]:
+    """Return the order of the upgrade of a group, if one closes all of its ``problems``.
+
+    ``origin`` are the package's type, the repository and the branch.
+    """
+    return -problems, -worst_rank, package, place, *origin
+
+
+def has_best(best: Sequence[Upgrade], limit: int, following: tuple[object, ...]) -> bool:
+    """Tell whether no group from ``following`` on can be among the first ``limit``."""
+    return 0 < limit <= len(best) and _order(best[limit - 1]) <= following
 
 
 def _semantic(version: str) -> tuple[Any, ...] | None:
@@ -123,8 +137,8 @@ def _pep440(version: str) -> tuple[Any, ...] | None:
 def _best_possible_order(item: tuple[_Key, Sequence[Problem]]) -> tuple[object, ...]:
     """Return the order of an upgrade that closes all problems of the group."""
     (kind, package, repository, branch, place), group = item
-    counts = -len(group), -max(map(severity_rank, group))
-    return *counts, package, place, kind, repository, branch
+    worst = max(map(severity_rank, group))
+    return order_of_group(len(group), worst, package, place, (kind, repository, branch))
 
 
 def _order(upgrade: Upgrade) -> tuple[object, ...]:

@@ -164,7 +164,8 @@ def _asked(page: Page, questions: Sequence[dict[str, object]]) -> list[Any]:
 
 
 def _rows(filters: Filters, sort: Sequence[str] = ()) -> list[Problem]:
-    return compose(SOURCE, Query(filters=filters, sort=tuple(sort)), NOW, runs=RUNS).answer.rows
+    query = Query(filters=filters, sort=tuple(sort))
+    return list(compose(SOURCE, query, NOW, runs=RUNS).answer.rows)
 
 
 def _ids(problems: Sequence[Problem]) -> list[str]:

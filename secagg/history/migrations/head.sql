@@ -200,3 +200,60 @@ CREATE TABLE standing (
 	FOREIGN KEY(branch_id) REFERENCES branch (id)
 )
 ;
+CREATE TABLE current_problem (
+	branch_id INTEGER NOT NULL,
+	finding_id INTEGER NOT NULL,
+	repository TEXT NOT NULL,
+	branch TEXT NOT NULL,
+	identity TEXT NOT NULL,
+	worst TEXT NOT NULL,
+	place TEXT NOT NULL,
+	line INTEGER NOT NULL,
+	rule_id TEXT NOT NULL,
+	rank INTEGER NOT NULL,
+	severity TEXT NOT NULL,
+	kind TEXT NOT NULL,
+	files TEXT NOT NULL,
+	ids TEXT NOT NULL,
+	component TEXT NOT NULL,
+	package TEXT,
+	package_type TEXT,
+	version TEXT,
+	packaged TEXT,
+	tools TEXT NOT NULL,
+	tool_count INTEGER NOT NULL,
+	owners TEXT NOT NULL,
+	score FLOAT NOT NULL,
+	epss FLOAT NOT NULL,
+	has_fix BOOLEAN NOT NULL,
+	first_seen TEXT NOT NULL,
+	reopened_at TEXT,
+	fixed_at TEXT,
+	news_at TEXT NOT NULL,
+	days_until_fixed INTEGER,
+	due TEXT,
+	excepted TEXT,
+	exception_expires TEXT,
+	decision_id INTEGER,
+	decided TEXT,
+	decided_owner TEXT,
+	decision_expires TEXT,
+	may_change BOOLEAN NOT NULL,
+	PRIMARY KEY (branch_id, finding_id)
+)
+;
+CREATE INDEX ix_current_problem_worst ON current_problem (worst)
+;
+CREATE INDEX ix_current_problem_news ON current_problem (branch_id, news_at)
+;
+CREATE INDEX ix_current_problem_may_change ON current_problem (branch_id) WHERE may_change
+;
+CREATE TABLE current_text (
+	branch_id INTEGER NOT NULL,
+	finding_id INTEGER NOT NULL,
+	names TEXT NOT NULL,
+	texts TEXT NOT NULL,
+	decided_texts TEXT,
+	PRIMARY KEY (branch_id, finding_id)
+)
+;

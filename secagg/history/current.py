@@ -1,0 +1,670 @@
+"""Keep the problems as they are now, one row each, so that a report need not decode documents.
+
+:data:`secagg.history.tables.current_problem` has the columns by which a report filters, sorts and
+counts, and :data:`~secagg.history.tables.current_text` what a person may search for. Both follow
+from the other tables: whoever changes these calls :func:`refresh` or :func:`redecide` in the same
+transaction. Only rows that differ are written.
+
+Nothing here depends on the clock. A decision is kept with the day on which it expires, and the
+query compares (:mod:`secagg.report.stored`).
+"""
+
+from __future__ import annotations
+
+import datetime
+import math
+import re
+import struct
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields, replace
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Select, delete, func, select, tuple_
+
+from secagg.history import carryover, deciding, reading, replay
+from secagg.history import tables as t
+from secagg.history.bulk import chunks, insert_rows, select_in
+from secagg.history.contents import WrittenProblem
+from secagg.history.document import decode
+from secagg.history.engine import from_text, to_text
+from secagg.history.standing import Standing
+from secagg.model.approval import SETTLED, people, settle, signers
+from secagg.model.finding import Kind, Severity
+from secagg.model.problem import Problem, ProblemPlace, Source, State, Triage
+from secagg.report.filters import searchable
+from secagg.report.query import severity_key
+from secagg.report.standing import (
+    ShownState,
+    age_days,
+    excepted,
+    has_fix,
+    owners_of,
+    severity_label,
+    standing,
+)
+
+EACH = "\x01"
+"""Stands before and after each name of a column that has several, so that one can be looked up."""
+NO_PLACE = "\U0010ffff"
+"""The place of a problem without file and image: it comes after all others."""
+OWN = "\x02"
+"""Stands before each id of a problem in the column ``names``."""
+
+# No text column holds these: NUL and lone surrogates no database stores, and two are ours.
+_SPECIAL = re.compile("[\x00-\x02\ud800-\udfff]")
+# An index holds a part of a place only, which may be as long as a path.
+_PLACE_IN_KEY = 100
+# No decision has expired on that day, and every exception is in force.
+_BEFORE_ALL = datetime.date.min
+# The key of an advisory lock: "secu" in ASCII. The repository's id is the second key.
+_LOCK = 0x73656375
+_PROBLEM_COLUMNS = tuple(column.name for column in t.current_problem.c)
+_TEXT_COLUMNS = tuple(column.name for column in t.current_text.c)
+
+# Texts that a document leaves out where they are empty.
+_OPTIONAL = tuple(f.name for f in fields(Problem) if f.type == "str | None")
+
+Key = tuple[int, int]
+"""A branch and a finding."""
+
+
+class _Stored(NamedTuple):
+    """A problem on a branch in the other tables; ``tools`` are those of its content, as bits."""
+
+    branch: int
+    finding: int
+    standing: Standing
+    tools: int
+
+    @property
+    def missing(self) -> int:
+        """The tools (as bits) that reported it earlier, and not in the run that saw it last."""
+        return 0 if self.standing.fixed is not None else self.standing.knew & ~self.tools
+
+
+def refresh(
+    connection: Connection,
+    branch: int,
+    findings: Collection[int] | None,
+    seen: Mapping[int, WrittenProblem] | None = None,
+) -> None:
+    """Write the rows of ``findings`` on a branch anew where they differ; of all for None.
+
+    ``seen`` are problems that the caller has in memory, so that their documents are not read.
+    """
+    if findings is not None and not findings:
+        return
+    repository, name = _names_of(connection, branch)
+    _lock(connection, repository)
+    names = _repository_name(connection, repository), name
+    now = {one.finding: one for one in _standing_rows(connection, branch, findings)}
+    decisions = _Decisions(connection, names[0], repository)
+    rows: dict[int, tuple[tuple[Any, ...], tuple[Any, ...]]] = {}
+    for one, problem, identities in _problems(connection, branch, now, seen or {}):
+        decision = decisions.on(identities, problem)
+        rows[one.finding] = _rows((branch, one.finding, *names), problem, decision, one)
+    _write(connection, branch, findings, rows)
+
+
+def redecide(connection: Connection, repository: str, identities: Collection[str]) -> None:
+    """Write the rows anew that a decision on one of ``identities`` may be about."""
+    if not identities:
+        return
+    number = connection.execute(
+        select(t.repository.c.id).where(t.repository.c.name == repository)
+    ).scalar_one()
+    _lock(connection, number)
+    findings = _named(connection, number, identities)
+    branches = select(t.branch.c.id).where(t.branch.c.repository_id == number)
+    for branch in connection.execute(branches).scalars().all():
+        refresh(connection, branch, findings)
+
+
+def after_import(
+    connection: Connection,
+    branch: int,
+    touched: Collection[int],
+    opened: Collection[int],
+    seen: Mapping[int, WrittenProblem],
+) -> None:
+    """Bring the rows of a branch up to date after a run.
+
+    ``touched`` are the findings whose standing changed, ``opened`` those that the run saw otherwise
+    than its neighbours: their other identities may share a decision with other problems.
+    """
+    changing = select(t.current_problem.c.finding_id).where(
+        t.current_problem.c.branch_id == branch, t.current_problem.c.may_change
+    )
+    findings = {*touched, *connection.execute(changing).scalars()}
+    refresh(connection, branch, findings, seen)
+    others = {
+        other
+        for finding in opened
+        if finding in seen
+        for other in seen[finding].problem.known_as
+        if other != seen[finding].problem.identity
+    }
+    if not others:
+        return
+    repository, _ = _names_of(connection, branch)
+    decided = select(t.decision.c.id).where(
+        t.decision.c.repository_id == repository, t.decision.c.undone_at.is_(None)
+    )
+    if connection.execute(decided.limit(1)).first() is None:
+        return
+    named = select(t.finding.c.id).where(t.finding.c.repository_id == repository)
+    rows = select_in(connection, named, t.finding.c.identity, others)
+    sharing = {finding for (finding,) in rows}
+    if sharing:
+        branches = select(t.branch.c.id).where(t.branch.c.repository_id == repository)
+        for one in connection.execute(branches).scalars().all():
+            refresh(connection, one, sharing)
+
+
+def rebuild(connection: Connection) -> None:
+    """Write all rows anew, one branch at a time."""
+    for branch in connection.execute(select(t.branch.c.id)).scalars().all():
+        refresh(connection, branch, None)
+
+
+def load(
+    connection: Connection, keys: Sequence[Key], today: datetime.date, *, details: bool
+) -> list[Problem]:
+    """Return the problems of ``keys``, in their order, as they are on ``today`` (UTC)."""
+    by_key: dict[Key, Problem] = {}
+    for some in chunks(keys, 300):
+        by_key.update(_loaded(connection, some, today, details))
+    return [by_key[key] for key in keys]
+
+
+def _loaded(
+    connection: Connection, keys: Sequence[Key], today: datetime.date, details: bool
+) -> dict[Key, Problem]:
+    c, s = t.current_problem.c, t.standing.c
+    statement: Select[*tuple[Any, ...]] = (
+        select(
+            *(c.branch_id, c.finding_id, c.repository, c.branch, c.decision_id),
+            *(c.first_seen, c.reopened_at, c.fixed_at),
+            *replay.STANDING,
+            *(t.content.c.document, t.content.c.tools),
+        )
+        .join(t.standing, (s.branch_id == c.branch_id) & (s.finding_id == c.finding_id))
+        .join(t.content, t.content.c.id == s.content_id)
+        .where(tuple_(c.branch_id, c.finding_id).in_(keys))
+    )
+    rows: Sequence[Any] = connection.execute(statement).all()
+    standings = [replay.standing_of(row[8:-2], _NEWEST) for row in rows]
+    last_seen = _times(connection, {one.last for one in standings} - {_NEWEST})
+    newest = _newest_times(
+        connection, {row[0] for row, one in zip(rows, standings, strict=True) if one.last < 0}
+    )
+    decisions = _decisions(connection, {row[4] for row in rows} - {None}, today)
+    problems: list[Problem] = []
+    missing: defaultdict[int, dict[int, tuple[int, str, int]]] = defaultdict(dict)
+    for index, (row, one) in enumerate(zip(rows, standings, strict=True)):
+        branch, finding, repository, name, decision, first_seen, reopened_at, fixed_at = row[:8]
+        problem = decode(row[-2], details=details)
+        problem.repository, problem.branch = repository, name
+        problem.epss, problem.baseline = one.epss, one.baseline
+        problem.first_seen = from_text(first_seen)
+        problem.last_seen = newest[branch] if one.last == _NEWEST else last_seen[one.last]
+        problem.reopened_at = None if reopened_at is None else from_text(reopened_at)
+        problem.fixed_at = None if fixed_at is None else from_text(fixed_at)
+        settle(problem, reading.in_force(decisions.get(decision), problem, today))
+        stored = _Stored(branch, finding, one, row[-1])
+        if stored.missing:
+            missing[branch][finding] = index, one.component, stored.missing
+        problems.append(problem)
+    for branch, of_branch in missing.items():
+        carryover.carry_over(connection, branch, of_branch, problems, until=None, details=details)
+    return {(row[0], row[1]): problem for row, problem in zip(rows, problems, strict=True)}
+
+
+# Stands for the branch's newest run: no run has that id.
+_NEWEST = -1
+
+
+def _names_of(connection: Connection, branch: int) -> tuple[int, str]:
+    """Return the id of a branch's repository, and the branch's name."""
+    statement = select(t.branch.c.repository_id, t.branch.c.name).where(t.branch.c.id == branch)
+    repository, name = connection.execute(statement).one()
+    return repository, name
+
+
+def _repository_name(connection: Connection, repository: int) -> str:
+    statement = select(t.repository.c.name).where(t.repository.c.id == repository)
+    return str(connection.execute(statement).scalar_one())
+
+
+def _lock(connection: Connection, repository: int) -> None:
+    """Lock the rows of a repository; SQLite allows only one writer anyway.
+
+    An import and a decision would else not see each other's rows.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(_LOCK, repository)))
+
+
+def _standing_rows(
+    connection: Connection, branch: int, findings: Collection[int] | None
+) -> Iterator[_Stored]:
+    statement: Select[*tuple[Any, ...]] = (
+        select(t.standing.c.finding_id, t.content.c.tools, *replay.STANDING)
+        .join(t.content, t.content.c.id == t.standing.c.content_id)
+        .where(t.standing.c.branch_id == branch, t.standing.c.superseded_run_id.is_(None))
+    )
+    rows: Iterable[Any] = (
+        connection.execute(statement)
+        if findings is None
+        else select_in(connection, statement, t.standing.c.finding_id, findings)
+    )
+    for finding, tools, *columns in rows:
+        yield _Stored(branch, finding, replay.standing_of(columns, _NEWEST), tools)
+
+
+def _problems(
+    connection: Connection,
+    branch: int,
+    now: Mapping[int, _Stored],
+    seen: Mapping[int, WrittenProblem],
+) -> Iterator[tuple[_Stored, Problem, frozenset[str]]]:
+    """Yield each of ``now`` with its problem, without decision, and the ids that it goes by."""
+    runs = {
+        run
+        for stands in (one.standing for one in now.values())
+        for run in (stands.first, stands.last, stands.fixed, stands.reopened)
+        if run is not None
+    }
+    times = _times(connection, runs - {_NEWEST})
+    times[_NEWEST] = _newest_times(connection, [branch])[branch]
+    fresh = {
+        finding
+        for finding, one in now.items()
+        if finding in seen
+        and seen[finding].seen.content == one.standing.content
+        and not one.missing
+    }
+    for finding in fresh:
+        problem = _as_stored(seen[finding].problem)
+        yield now[finding], _dated(problem, now[finding].standing, times), _names_in(problem)
+    others = now.keys() - fresh
+    problems: list[Problem] = []
+    order: list[tuple[_Stored, frozenset[str]]] = []
+    missing: dict[int, tuple[int, str, int]] = {}
+    by_content = {now[finding].standing.content: now[finding] for finding in others}
+    statement = select(t.content.c.id, t.content.c.document)
+    for content, document in select_in(connection, statement, t.content.c.id, by_content):
+        one = by_content[content]
+        if one.missing:
+            missing[one.finding] = len(problems), one.standing.component, one.missing
+        problems.append(_dated(decode(document), one.standing, times))
+        # What an earlier run knew it as does not count for decisions.
+        order.append((one, _names_in(problems[-1])))
+    carryover.carry_over(connection, branch, missing, problems, until=None, details=True)
+    for (one, identities), problem in zip(order, problems, strict=True):
+        yield one, problem, identities
+
+
+def _names_in(problem: Problem) -> frozenset[str]:
+    return frozenset((problem.identity, *problem.known_as))
+
+
+def _as_stored(problem: Problem) -> Problem:
+    """Return a copy as its document would be decoded: without empty texts."""
+    empty = {name: None for name in _OPTIONAL if getattr(problem, name) == ""}
+    return replace(problem, **empty)  # type: ignore[arg-type]
+
+
+def _dated(problem: Problem, stands: Standing, times: Mapping[int, datetime.datetime]) -> Problem:
+    problem.epss = stands.epss
+    problem.first_seen, problem.last_seen = times[stands.first], times[stands.last]
+    problem.fixed_at = None if stands.fixed is None else times[stands.fixed]
+    problem.reopened_at = None if stands.reopened is None else times[stands.reopened]
+    problem.triage = None
+    return problem
+
+
+def _times(connection: Connection, runs: Collection[int]) -> dict[int, datetime.datetime]:
+    statement = select(t.run.c.id, t.run.c.started_at)
+    return {run: from_text(at) for run, at in select_in(connection, statement, t.run.c.id, runs)}
+
+
+def _newest_times(
+    connection: Connection, branches: Collection[int]
+) -> dict[int, datetime.datetime]:
+    newest = select(func.max(t.run.c.started_at)).where(t.run.c.branch_id == t.branch.c.id)
+    statement = select(t.branch.c.id, newest.scalar_subquery())
+    rows = select_in(connection, statement, t.branch.c.id, branches)
+    return {branch: from_text(at) for branch, at in rows}
+
+
+def _decisions(
+    connection: Connection, numbers: Collection[int], today: datetime.date
+) -> dict[int | None, Triage]:
+    """Return, by the ids of decisions, each with who agrees on ``today``."""
+    c = t.decision.c
+    named = select(c.id, c.repository_id, c.identity)
+    of = {
+        number: (repo, name) for number, repo, name in select_in(connection, named, c.id, numbers)
+    }
+    made: list[tuple[tuple[int, str], Triage]] = []
+    statement = select(c.repository_id, *deciding.NUMBERED.selected_columns).where(
+        c.undone_at.is_(None)
+    )
+    for some in chunks(set(of.values()), 300):
+        rows = statement.where(tuple_(c.repository_id, c.identity).in_(some))
+        made += [
+            ((repository, identity), deciding.decision_of(values))
+            for repository, _, identity, *values in connection.execute(rows.order_by(c.at, c.id))
+        ]
+    newest = deciding.newest_joined(made, today)
+    return {number: newest[name] for number, name in of.items() if name in newest}
+
+
+class _Decision(NamedTuple):
+    """A decision on a problem, its id, and the last day on which it counts; None for always."""
+
+    decision: Triage
+    number: int
+    last_day: datetime.date | None
+
+
+class _Decisions:
+    """The decisions of a repository that are not undone, and on which problem each is."""
+
+    def __init__(self, connection: Connection, name: str, repository: int) -> None:
+        statement = deciding.NUMBERED.where(
+            t.decision.c.repository_id == repository, t.decision.c.undone_at.is_(None)
+        ).order_by(t.decision.c.at, t.decision.c.id)
+        self._made: defaultdict[str, list[tuple[str, Triage]]] = defaultdict(list)
+        self._numbers: dict[str, int] = {}
+        for number, identity, *values in connection.execute(statement):
+            self._made[identity].append((identity, deciding.decision_of(values)))
+            self._numbers[identity] = number
+        self._newest = {
+            identity: deciding.newest_joined(made, _BEFORE_ALL)[identity]
+            for identity, made in self._made.items()
+        }
+        self._also: Mapping[tuple[str, str], set[str]] = {}
+        if self._newest:
+            self._also = reading.decided_identities(connection, name)
+        self._name = name
+
+    def on(self, identities: frozenset[str], problem: Problem) -> _Decision | None:
+        """Return the newest decision on ``problem``, which goes by ``identities``."""
+        if not self._newest:
+            return None
+        names = identities | self._also.get((self._name, problem.identity), set())
+        by_name = {name: self._newest[name] for name in names if name in self._newest}
+        newest = deciding.newest(by_name.values())
+        decision = reading.in_force(newest, problem, _BEFORE_ALL)
+        if decision is None:
+            return None
+        name = next(name for name, one in by_name.items() if one is decision)
+        last_day = self._last_day(name, decision, problem.approvals_needed or 1)
+        return _Decision(decision, self._numbers[name], last_day)
+
+    def _last_day(self, name: str, decision: Triage, needed: int) -> datetime.date | None:
+        """Return the last day on which a decision has not expired and is approved by enough."""
+        if needed < 2 or decision.state not in SETTLED:
+            return decision.expires
+        if people(signers(decision)) < needed:
+            return _BEFORE_ALL
+        for day in sorted({one.expires for _, one in self._made[name] if one.expires is not None}):
+            after = day + datetime.timedelta(days=min(1, (datetime.date.max - day).days))
+            then = deciding.newest_joined(self._made[name], after)[name]
+            if people(signers(then)) < needed or day == decision.expires:
+                return day
+        return None
+
+
+def _rows(
+    key: tuple[int, int, str, str],
+    problem: Problem,
+    on_it: _Decision | None,
+    stored: _Stored,
+) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """Return the values of both tables for a problem without decision, and the one on it."""
+    place, line, rule = _place(problem)
+    assert problem.first_seen is not None
+    first_seen = to_text(problem.first_seen)
+    reopened_at = None if problem.reopened_at is None else to_text(problem.reopened_at)
+    owners = owners_of(problem)
+    texts = searchable(problem)
+    covered = excepted(problem, _BEFORE_ALL)
+    exception = None
+    if covered:
+        exception = str(standing(replace(problem, fixed_at=None), _BEFORE_ALL))
+    decided: tuple[int | str | None, ...] = (None, None, None, None)
+    decided_texts = None
+    if on_it is not None:
+        problem.triage = on_it.decision
+        state = standing(replace(problem, fixed_at=None, exception=None), _BEFORE_ALL)
+        owner = on_it.decision.owner or None
+        decided = (
+            on_it.number,
+            None if state is ShownState.OPEN else str(state),
+            None if owner is None else _several([owner]),
+            None if on_it.last_day is None else on_it.last_day.isoformat(),
+        )
+        decided_texts = searchable(problem)
+        problem.triage = None
+    values = (
+        *key[:2],
+        *map(_clean, (*key[2:], problem.identity, _worst(problem), place)),
+        line,
+        _clean(rule),
+        problem.severity.rank,
+        severity_label(problem),
+        str(problem.kind),
+        _files(problem),
+        _ids(problem),
+        _clean(problem.component or "."),
+        *(None if name is None else _clean(name) for name in _package(problem)),
+        _packaged(problem),
+        _several(problem.tools),
+        len(problem.tools),
+        _several(owners),
+        float(problem.score or 0.0),
+        float(problem.epss or 0.0),
+        has_fix(problem),
+        first_seen,
+        reopened_at,
+        None if problem.fixed_at is None else to_text(problem.fixed_at),
+        max(first_seen, reopened_at or first_seen),
+        None if problem.fixed_at is None else age_days(problem, _BEFORE_ALL),
+        None if problem.due is None else problem.due.isoformat(),
+        exception,
+        None
+        if exception is None or problem.exception_expires is None
+        else problem.exception_expires.isoformat(),
+        *decided,
+        bool(stored.missing) or (on_it is not None and on_it.decision.state is State.FIXED),
+    )
+    own = dict.fromkeys((problem.identity, *problem.known_as))
+    names = "".join(f"{OWN}{_clean(name)}" for name in own)
+    return (
+        values,
+        (*key[:2], names, _clean(texts), None if decided_texts is None else _clean(decided_texts)),
+    )
+
+
+def _files(problem: Problem) -> str:
+    """Join the files that a problem is in; files inside an image are none of the repository."""
+    if problem.image is not None:
+        return ""
+    uris = {problem.uri, *(p.uri for p in problem.places), *(s.uri for s in problem.sources)}
+    return _several(sorted(uri for uri in uris if uri is not None))
+
+
+def _ids(problem: Problem) -> str:
+    """Join the kind, advisories, weaknesses and rules of a problem."""
+    rules = sorted({problem.rule_id, *(source.rule_id for source in problem.sources)})
+    groups = map(_several, ([problem.kind], problem.aliases, problem.cwes, rules))
+    return OWN.join(groups)
+
+
+def _package(problem: Problem) -> tuple[str | None, ...]:
+    return problem.package, problem.package_type, problem.version
+
+
+def _packaged(problem: Problem) -> str | None:
+    """Join what is known of a package; None without one."""
+    if problem.package is None:
+        return None
+    parts = (problem.package_type, problem.package, problem.version, problem.purl)
+    return EACH.join(_clean(part or "") for part in parts)
+
+
+def problem_of_ids(value: str) -> Problem:
+    """Make a problem of what the column ``ids`` holds, and nothing else."""
+    (kind,), aliases, cwes, (first, *rules) = map(names_in, value.split(OWN))
+    problem = _blank(kind=Kind(kind), rule_id=first)
+    problem.aliases, problem.cwes = tuple(aliases), tuple(cwes)
+    problem.sources = tuple(Source(tool="", rule_id=rule, severity=Severity.NONE) for rule in rules)
+    return problem
+
+
+def problem_of_package(value: str) -> Problem:
+    """Make a problem of what the column ``packaged`` holds."""
+    problem = _blank()
+    parts = [part or None for part in value.split(EACH)]
+    problem.package_type, problem.package, problem.version, problem.purl = parts
+    return problem
+
+
+def problem_of_files(value: str) -> Problem:
+    """Make a problem of what the column ``files`` holds."""
+    problem = _blank()
+    problem.places = tuple(ProblemPlace(uri=uri) for uri in names_in(value))
+    return problem
+
+
+def problem_of_tools(value: str) -> Problem:
+    """Make a problem of what the column ``tools`` holds."""
+    problem = _blank()
+    problem.tools = tuple(names_in(value))
+    return problem
+
+
+def problem_of_component(value: str) -> Problem:
+    """Make a problem of what the column ``component`` holds."""
+    problem = _blank()
+    problem.component = value
+    return problem
+
+
+def problem_of_owners(value: str) -> Problem:
+    """Make a problem of what the column ``owners`` holds."""
+    problem = _blank()
+    problem.owners = tuple(names_in(value))
+    return problem
+
+
+def _blank(kind: Kind = Kind.CODE, rule_id: str = "") -> Problem:
+    return Problem(
+        identity="", kind=kind, severity=Severity.NONE, title="", rule_id=rule_id, tools=()
+    )
+
+
+def names_in(joined: str) -> list[str]:
+    """Return the names that a column of several holds."""
+    return joined.split(EACH)[1:-1]
+
+
+def _several(names: Iterable[str]) -> str:
+    """Join ``names`` so that each can be looked up, and that they sort as a tuple does."""
+    joined = EACH.join(map(_clean, names))
+    return f"{EACH}{joined}{EACH}" if joined else ""
+
+
+def _clean(text: str) -> str:
+    """Escape what the database cannot store, and what separates names."""
+    if _SPECIAL.search(text) is None:
+        return text
+    return _SPECIAL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
+
+
+def clean(text: str) -> str:
+    """Return ``text`` as the columns have it."""
+    return _clean(text)
+
+
+def _place(problem: Problem) -> tuple[str, int, str]:
+    place, line, rule = severity_key(problem)[-3:]
+    return str(place), int(str(line)), str(rule)
+
+
+def _worst(problem: Problem) -> str:
+    """Return a text that sorts as the beginning of :func:`severity_key` does."""
+    rank, unknown, unexploited, unverified, score, epss, kind, place, *_ = severity_key(problem)
+    numbers: Any = (rank, unknown, unexploited, unverified, score, epss, kind, place)
+    rank, unknown, unexploited, unverified, score, epss, kind, place = numbers
+    return (
+        f"{rank + 4}{unknown:d}{unexploited:d}{unverified:d}{_sortable(score)}{_sortable(epss)}"
+        f"{kind:02d}{place[:_PLACE_IN_KEY]}"
+    )
+
+
+def _sortable(number: float) -> str:
+    """Return 16 hexadecimal digits that sort as numbers do (IEEE 754, 5.10)."""
+    # Adding 0.0 makes the negative zero a positive one, which equals it.
+    value = 0.0 if math.isnan(number) else float(number) + 0.0
+    (bits,) = struct.unpack(">Q", struct.pack(">d", value))
+    return f"{bits ^ (0xFFFFFFFFFFFFFFFF if bits >> 63 else 1 << 63):016x}"
+
+
+def _write(
+    connection: Connection,
+    branch: int,
+    findings: Collection[int] | None,
+    rows: Mapping[int, tuple[tuple[Any, ...], tuple[Any, ...]]],
+) -> None:
+    for number, (table, columns) in enumerate(
+        ((t.current_problem, _PROBLEM_COLUMNS), (t.current_text, _TEXT_COLUMNS))
+    ):
+        before = _rows_before(connection, table, branch, findings)
+        gone = [
+            finding
+            for finding, row in before.items()
+            if finding not in rows or rows[finding][number] != row
+        ]
+        for some in chunks(gone):
+            connection.execute(
+                delete(table).where(table.c.branch_id == branch, table.c.finding_id.in_(some))
+            )
+        new = (row[number] for finding, row in rows.items() if before.get(finding) != row[number])
+        insert_rows(connection, table, columns, new)
+
+
+def _rows_before(
+    connection: Connection, table: Any, branch: int, findings: Collection[int] | None
+) -> dict[int, tuple[Any, ...]]:
+    statement = select(table).where(table.c.branch_id == branch)
+    # The first run of a branch looks nothing up.
+    if connection.execute(statement.limit(1)).first() is None:
+        return {}
+    rows: Iterable[Any] = (
+        connection.execute(statement)
+        if findings is None
+        else select_in(connection, statement, table.c.finding_id, findings)
+    )
+    return {row[1]: tuple(row) for row in rows}
+
+
+def _named(connection: Connection, repository: int, identities: Collection[str]) -> set[int]:
+    """Return the findings that a decision on one of ``identities`` may be about."""
+    of_repository = select(t.finding.c.id).where(t.finding.c.repository_id == repository)
+    rows = select_in(connection, of_repository, t.finding.c.identity, identities)
+    decided = {finding for (finding,) in rows}
+    branches = select(t.branch.c.id).where(t.branch.c.repository_id == repository)
+    of_branches = t.alias.c.branch_id.in_(branches)
+    # Problems that go by a decided id too, and problems whose id a decided one goes by too.
+    other = select(t.alias.c.finding_id).where(of_branches)
+    findings = {*decided}
+    findings |= {f for (f,) in select_in(connection, other, t.alias.c.identity, identities)}
+    parts = select(t.alias.c.identity).where(of_branches)
+    names = {name for (name,) in select_in(connection, parts, t.alias.c.finding_id, decided)}
+    rows = select_in(connection, of_repository, t.finding.c.identity, names)
+    return findings | {finding for (finding,) in rows}

@@ -1,0 +1,509 @@
+"""Questions to the store: filters, orders, pages and counts of problems in SQL.
+
+The rules are those of :mod:`secagg.report.filters`, :mod:`secagg.report.query` and
+:mod:`secagg.report.overview`, over the rows that :mod:`secagg.history.current` keeps. Only the
+documents of the rows that are shown are decoded.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import datetime
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    Select,
+    Text,
+    and_,
+    any_,
+    bindparam,
+    case,
+    cast,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSON
+
+from secagg.errors import UsageError
+from secagg.history import current, reading
+from secagg.history import tables as t
+from secagg.history.current import EACH, OWN, clean, names_in
+from secagg.history.engine import to_text
+from secagg.ids import SHORTEST
+from secagg.model.finding import Kind, Severity
+from secagg.model.problem import Problem
+from secagg.report.filters import Filters, predicates
+from secagg.report.query import KEYS, unknown_key
+from secagg.report.standing import ACTIVE, SEVERITY_LABELS, LastRuns, ShownState
+
+_P = t.current_problem.c
+_X = t.current_text.c
+_LAST = "\U0010ffff"
+_NOBODY = f"{EACH}{_LAST}{EACH}"
+_BATCH = 500
+# The days up to which a problem counts for an age.
+AGES = {"up to 7 days": 7, "up to 30 days": 30, "up to 90 days": 90}
+OLDER = "older"
+NO_OWNER = "(no owner)"
+
+
+class LocalStore(Protocol):
+    """A store whose database can be asked: :class:`secagg.history.Store`."""
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """Open a transaction that reads."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """The branches that a question is about.
+
+    By default it is the default branch of each repository; ``branch`` is that branch of each, and
+    without ``default_branches`` it is every branch. ``readable`` tells by the name of a repository
+    whether it counts at all.
+    """
+
+    repository: str | None = None
+    branch: str | None = None
+    default_branches: bool = True
+    readable: Callable[[str], bool] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Some rows in order. ``after`` is the cursor of the next page, None at the end.
+
+    ``total`` counts all that match; it is None on a page after the first.
+    """
+
+    rows: list[Problem]
+    after: str | None
+    total: int | None
+
+
+@dataclass(slots=True, kw_only=True)
+class Count:
+    """The problems of a repository or an owner; ``oldest`` is when the first of them was seen."""
+
+    name: str
+    total: int = 0
+    by_severity: dict[str, int] = field(default_factory=lambda: dict.fromkeys(SEVERITY_LABELS, 0))
+    overdue: int = 0
+    oldest: datetime.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """Counts of the problems that match; ``by_state`` counts every state.
+
+    A problem with two owners counts for both. Repositories and owners with most problems of the
+    worst severity come first.
+    """
+
+    total: int
+    overdue: int
+    by_severity: dict[str, int]
+    by_state: dict[str, int]
+    by_age: dict[str, int]
+    repositories: list[Count]
+    owners: list[Count]
+
+
+def page(
+    store: LocalStore,
+    scope: Scope,
+    filters: Filters,
+    *,
+    today: datetime.date,
+    sort: Sequence[str] = (),
+    after: str | None = None,
+    limit: int = 100,
+    details: bool = True,
+) -> Page:
+    """Return ``limit`` problems that match ``filters``, in the order of ``sort``, after a cursor.
+
+    Without states in the filters, the open and confirmed ones match. A problem that an import adds
+    or removes meanwhile moves no other to another page. Raises :class:`UsageError` for an unknown
+    key, and for a cursor that is not one of the same order.
+    """
+    with store.reading() as connection:
+        question = Question(connection, scope, filters, today)
+        total = question.total() if after is None else None
+        return Page(**question.rows(sort, after, limit, details=details), total=total)
+
+
+def summary(store: LocalStore, scope: Scope, filters: Filters, *, today: datetime.date) -> Summary:
+    """Count the problems that match ``filters``."""
+    with store.reading() as connection:
+        return Question(connection, scope, filters, today).summary()
+
+
+class Question:
+    """A question to the store on ``today`` (UTC), in the transaction of ``connection``."""
+
+    def __init__(
+        self, connection: Connection, scope: Scope, filters: Filters, today: datetime.date
+    ) -> None:
+        self.connection = connection
+        self.today = today
+        self.branches = branches_of(connection, scope)
+        self._postgresql = connection.dialect.name == "postgresql"
+        every = select(func.count()).select_from(t.branch)
+        # Where no branch is left out, the database need not look at each row's.
+        self._whole = connection.execute(every).scalar_one() == len(self.branches)
+        self._day = bindparam("today", today.isoformat(), Text)
+        self.in_force: ColumnElement[bool] = and_(
+            _P.decision_id.is_not(None),
+            or_(_P.decision_expires.is_(None), _P.decision_expires >= self._day),
+        )
+        self.state = self._state()
+        self.active = self.state.in_([str(state) for state in ACTIVE])
+        self.overdue: ColumnElement[bool] = and_(
+            _P.due.is_not(None), _P.due < self._day, self.active
+        )
+        self.owners = self._effective(_P.decided_owner, _P.owners)
+        self._with_text = False
+        # By their starts in JSON, the last runs that a condition compares with.
+        self._starts: dict[str, Any] = {}
+        self.states = frozenset(map(str, filters.states or ACTIVE))
+        self.related = [*self._in_branches(), *self._conditions(filters)]
+        self.matching = [*self.related, self.state.in_(sorted(self.states))]
+
+    def select(self, *columns: Any, related: bool = False) -> Select[*tuple[Any, ...]]:
+        """Select ``columns`` of the rows that match, or that are ``related``: in any state."""
+        source: Any = t.current_problem
+        if self._with_text:
+            source = source.join(
+                t.current_text,
+                and_(_X.branch_id == _P.branch_id, _X.finding_id == _P.finding_id),
+            )
+        for starts in self._starts.values():
+            source = source.outerjoin(starts, cast(starts.c.key, Integer) == _P.branch_id)
+        conditions = self.related if related else self.matching
+        return select(*columns).select_from(source).where(*conditions)
+
+    def total(self) -> int:
+        """Count the rows that match."""
+        return int(self.connection.execute(self.select(func.count())).scalar_one())
+
+    def rows(
+        self, sort: Sequence[str], after: str | None, limit: int, *, details: bool
+    ) -> dict[str, Any]:
+        """Return the ``rows`` of a page, and the cursor ``after`` it."""
+        order = self._order(sort)
+        statement = self.select(_P.branch_id, _P.finding_id, *(column for column, _ in order))
+        if after is not None:
+            statement = statement.where(_beyond(order, _values_of(after, sort, len(order))))
+        statement = statement.order_by(
+            *(column.desc() if down else column for column, down in order)
+        ).limit(limit + 1)
+        rows = self.connection.execute(statement).all()
+        keys = [(row[0], row[1]) for row in rows[:limit]]
+        more = len(rows) > limit and bool(keys)
+        return {
+            "rows": current.load(self.connection, keys, self.today, details=details),
+            "after": _cursor(sort, rows[limit - 1][2:]) if more else None,
+        }
+
+    def each(self, sort: Sequence[str], *, details: bool) -> Iterator[Problem]:
+        """Yield all rows in order; a few are in memory at a time."""
+        after = None
+        while True:
+            part = self.rows(sort, after, _BATCH, details=details)
+            yield from part["rows"]
+            after = part["after"]
+            if after is None:
+                return
+
+    def all(self, *, details: bool, related: bool = False) -> list[Problem]:
+        """Return all that match, or are ``related``, by severity, repository, branch and id."""
+        order = (_P.rank.desc(), _P.repository, _P.branch, _P.identity)
+        statement = self.select(_P.branch_id, _P.finding_id, related=related).order_by(*order)
+        rows = self.connection.execute(statement).all()
+        keys = [(branch, finding) for branch, finding in rows]
+        return current.load(self.connection, keys, self.today, details=details)
+
+    def summary(self) -> Summary:
+        """Count the rows that match."""
+        by_state = dict.fromkeys(map(str, ShownState), 0)
+        counted = self.select(self.state, func.count(), related=True).group_by(self.state)
+        by_state.update({state: int(n) for state, n in self.connection.execute(counted)})
+        columns = (
+            *(_P.repository, self.owners, _P.severity, self._age(), self.overdue),
+            *(func.count(), func.min(_P.first_seen)),
+        )
+        statement = self.select(*columns).group_by(*columns[:5])
+        total, late = 0, 0
+        severities, ages = dict.fromkeys(SEVERITY_LABELS, 0), dict.fromkeys([*AGES, OLDER], 0)
+        repositories: dict[str, Count] = {}
+        owned: dict[str, Count] = {}
+        for repository, owners, label, age, overdue, number, oldest in self.connection.execute(
+            statement
+        ):
+            total += number
+            late += number if overdue else 0
+            severities[label] += number
+            ages[age] += number
+            at = datetime.datetime.fromisoformat(oldest)
+            for name, counts in (
+                (repository, repositories),
+                *((owner, owned) for owner in names_in(owners) or (NO_OWNER,)),
+            ):
+                one = counts.setdefault(name, Count(name=name))
+                one.total += number
+                one.by_severity[label] += number
+                one.overdue += number if overdue else 0
+                one.oldest = at if one.oldest is None else min(one.oldest, at)
+        return Summary(
+            total=total,
+            overdue=late,
+            by_severity=severities,
+            by_state=by_state,
+            by_age=ages,
+            repositories=sorted(repositories.values(), key=_most),
+            owners=sorted(owned.values(), key=_most),
+        )
+
+    def _in_branches(self) -> list[ColumnElement[bool]]:
+        return [] if self._whole else [self._one_of(_P.branch_id, list(self.branches), Integer())]
+
+    def _one_of(self, column: Any, values: Sequence[Any], type_: Any) -> ColumnElement[bool]:
+        """Compare with as many values as there may be, in one parameter."""
+        if self._postgresql:
+            listing = bindparam(None, list(values), ARRAY(type_), unique=True)
+            equal: ColumnElement[bool] = column == any_(listing)
+            return equal
+        listed = func.json_each(json.dumps(list(values))).table_valued("value")
+        among: ColumnElement[bool] = column.in_(select(listed.c.value))
+        return among
+
+    def _state(self) -> ColumnElement[str]:
+        covered = and_(
+            _P.excepted.is_not(None),
+            or_(_P.exception_expires.is_(None), _P.exception_expires >= self._day),
+        )
+        return case(
+            (_P.fixed_at.is_not(None), literal(str(ShownState.FIXED))),
+            (and_(_P.decided.is_not(None), self.in_force), _P.decided),
+            (covered, _P.excepted),
+            else_=literal(str(ShownState.OPEN)),
+        )
+
+    def _effective(self, decided: Any, own: Any) -> ColumnElement[str]:
+        """Return the owners by the decision in force, else those of the file."""
+        return case((and_(decided.is_not(None), self.in_force), decided), else_=own)
+
+    def _age(self) -> ColumnElement[str]:
+        """Return the age of an open problem in words."""
+        limits = [
+            (_P.first_seen >= (self.today - datetime.timedelta(days=days)).isoformat(), name)
+            for name, days in AGES.items()
+        ]
+        return case(*((condition, literal(name)) for condition, name in limits), else_=OLDER)
+
+    def _conditions(self, filters: Filters) -> Iterator[ColumnElement[bool]]:
+        """Yield a condition for each filter that is set, but for the states."""
+        if filters.severities:
+            yield _P.severity.in_(sorted(filters.severities))
+        if filters.at_least is not None:
+            yield or_(
+                _P.severity.in_([str(s) for s in Severity if s.rank >= filters.at_least.rank]),
+                _P.severity == SEVERITY_LABELS[-1],
+            )
+        if filters.kinds:
+            yield _P.kind.in_(sorted(map(str, filters.kinds)))
+        for name, column, problem_of in (
+            ("tools", _P.tools, current.problem_of_tools),
+            ("components", _P.component, current.problem_of_component),
+            ("paths", _P.files, current.problem_of_files),
+            ("owners", self.owners, current.problem_of_owners),
+            ("packages", _P.packaged, current.problem_of_package),
+        ):
+            if patterns := getattr(filters, name):
+                yield self._fitting(Filters(**{name: patterns}), column, problem_of)
+        if filters.ids:
+            self._with_text = True
+            by_id = self._fitting(Filters(ids=filters.ids), _P.ids, current.problem_of_ids)
+            yield or_(by_id, *_begins(filters.ids))
+        if filters.older_than is not None:
+            yield self._is_older(filters.older_than.days)
+        if isinstance(filters.new_since, LastRuns):
+            yield _P.news_at >= self.since(filters.new_since)
+        elif filters.new_since is not None:
+            yield _P.news_at >= to_text(filters.new_since)
+        if filters.fix_available is not None:
+            yield _P.has_fix if filters.fix_available else _P.has_fix.is_(False)
+        if filters.overdue:
+            yield self.overdue
+        for word in filters.text.casefold().split():
+            self._with_text = True
+            yield from self._says(clean(word))
+
+    def _fitting(
+        self, filters: Filters, column: Any, problem_of: Callable[[str], Problem]
+    ) -> ColumnElement[bool]:
+        """Match the values that a column has with patterns, which SQL does not know."""
+        checks = predicates(filters, self.today)
+        statement = select(column).where(column.is_not(None), *self._in_branches()).distinct()
+        values = list(self.connection.execute(statement).scalars())
+        fitting = [v for v in values if all(check(problem_of(v)) for check in checks)]
+        return self._one_of(column, fitting, Text()) if fitting else false()
+
+    def _is_older(self, days: int) -> ColumnElement[bool]:
+        if days <= 0:
+            return true()
+        try:
+            before = (self.today - datetime.timedelta(days=days - 1)).isoformat()
+        except OverflowError:
+            return false()
+        return case(
+            (_P.fixed_at.is_not(None), _P.days_until_fixed >= days),
+            else_=_P.first_seen < before,
+        )
+
+    def since(self, last: LastRuns) -> ColumnElement[str]:
+        """Return the start of the last run of each row's branch, for all that is selected next."""
+        starts = {
+            branch: to_text(start)
+            for branch, (repository, name) in self.branches.items()
+            if (start := last.since_of(repository, name)) is not None
+        }
+        listed = json.dumps(starts)
+        if listed not in self._starts:
+            pairs = (
+                func.json_each_text(cast(literal(listed, Text), JSON))
+                if self._postgresql
+                else func.json_each(listed)
+            )
+            name = f"last_runs_{len(self._starts)}"
+            self._starts[listed] = pairs.table_valued("key", "value", name=name)
+        value: ColumnElement[str] = self._starts[listed].c.value
+        # The database would compare by its own language else.
+        return cast(value, _P.news_at.type)
+
+    def _says(self, word: str) -> Iterator[ColumnElement[bool]]:
+        """Yield the conditions of a word; the first is one that an index of trigrams answers."""
+        pattern = f"%{_escaped(word)}%"
+        plain = _X.texts.like(pattern, escape="\\")
+        decided = _X.decided_texts.like(pattern, escape="\\")
+        yield or_(plain, decided)
+        yield case((and_(_X.decided_texts.is_not(None), self.in_force), decided), else_=plain)
+
+    def _order(self, sort: Sequence[str]) -> list[tuple[Any, bool]]:
+        """Return the columns to sort by, and whether each goes down; all together are unique."""
+        order: list[tuple[Any, bool]] = []
+        for name in sort:
+            reverse, key = name.startswith("-"), name.removeprefix("-")
+            if key not in KEYS and key != "state":
+                raise unknown_key(key)
+            order += [(column, down is not reverse) for column, down in self._key(key)]
+        order += self._key("severity")
+        order += [(_P.identity, False), (_P.rank, True), (_P.repository, False), (_P.branch, False)]
+        return order
+
+    def _key(self, name: str) -> list[tuple[Any, bool]]:
+        place = [(_P.place, False), (_P.line, False), (_P.rule_id, False)]
+        keys: dict[str, list[tuple[Any, bool]]] = {
+            "severity": [(_P.worst, False), *place],
+            "age": [(_P.first_seen, False)],
+            "newest": [(_P.first_seen, True)],
+            "due": [(func.coalesce(_P.due, datetime.date.max.isoformat()), False)],
+            "path": place,
+            "component": [(_P.component, False)],
+            "kind": [(_ranked(_P.kind, Kind), False)],
+            "rule": [(_P.rule_id, False)],
+            "package": [
+                (func.coalesce(_P.package, _LAST), False),
+                (func.coalesce(_P.version, ""), False),
+            ],
+            "owner": [
+                (case((self.owners == "", f"{EACH}{_LAST}{EACH}"), else_=self.owners), False)
+            ],
+            "tool": [(_P.tools, False)],
+            "epss": [(_P.epss, True)],
+            "score": [(_P.score, True)],
+            "sources": [(_P.tool_count, True)],
+            "state": [(_ranked(self.state, ShownState), False)],
+        }
+        return keys[name]
+
+
+def branches_of(connection: Connection, scope: Scope) -> dict[int, tuple[str, str]]:
+    """Return the repository and name of each branch of ``scope`` by its id."""
+    chosen = reading.branches_of(
+        connection,
+        scope.repository,
+        scope.branch,
+        default_only=scope.default_branches and scope.branch is None,
+    )
+    readable = scope.readable
+    return {
+        number: names for number, names in chosen.items() if readable is None or readable(names[0])
+    }
+
+
+def _most(count: Count) -> tuple[object, ...]:
+    labels = ("critical", "high", "unknown", "medium", "low", "none")
+    return (*(-count.by_severity[label] for label in labels), count.name)
+
+
+def _begins(ids: Iterable[str]) -> Iterator[ColumnElement[bool]]:
+    """Yield the conditions of the first digits of a problem's id."""
+    for text in sorted(ids):
+        digits = text.strip().lower().replace("-", "")
+        if len(digits) >= SHORTEST:
+            yield _X.names.like(f"%{_escaped(OWN + clean(digits))}%", escape="\\")
+
+
+def _escaped(text: str) -> str:
+    """Escape what LIKE takes for a wildcard."""
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _ranked(column: Any, words: Any) -> ColumnElement[int]:
+    """Return the position of a word among ``words``."""
+    return case({str(word): rank for rank, word in enumerate(words)}, value=column)
+
+
+def _cursor(sort: Sequence[str], values: Sequence[Any]) -> str:
+    document = json.dumps([list(sort), list(values)], separators=(",", ":"))
+    return base64.urlsafe_b64encode(document.encode()).decode().rstrip("=")
+
+
+def _values_of(cursor: str, sort: Sequence[str], number: int) -> list[Any]:
+    """Read the values of the row that a page ended with."""
+    try:
+        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        of_sort, values = json.loads(text)
+    except (ValueError, TypeError, binascii.Error, RecursionError):
+        of_sort, values = None, ()
+    plain = isinstance(values, list) and all(isinstance(v, str | int | float) for v in values)
+    if of_sort != list(sort) or not plain or len(values) != number:
+        raise UsageError(
+            "this is no cursor of a page in this order", hint="begin with the first page"
+        )
+    return list(values)
+
+
+def _beyond(order: Sequence[tuple[Any, bool]], values: Sequence[Any]) -> ColumnElement[bool]:
+    """Tell whether a row comes after the one with ``values``."""
+    condition: ColumnElement[bool] = false()
+    for (column, down), value in reversed(list(zip(order, values, strict=True))):
+        further = column < value if down else column > value
+        condition = or_(further, and_(column == value, condition))
+    # The same again, in a form that an index can answer.
+    (column, down), value = order[0], values[0]
+    return and_(column <= value if down else column >= value, condition)

@@ -1,0 +1,308 @@
+"""Answer a report's query from the store, in SQL (:mod:`secagg.report.stored`)."""
+
+from __future__ import annotations
+
+import datetime
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from typing import Any, Protocol, overload
+
+from sqlalchemy import ColumnElement, and_, case, func, literal, or_, tuple_
+
+from secagg.history import current
+from secagg.history import tables as t
+from secagg.history.current import names_in
+from secagg.model.finding import Kind, Severity
+from secagg.model.problem import Problem, RunRecord
+from secagg.output.codehost import CodeHost
+from secagg.report.filters import Filters, filter_words, unmatched_sentence
+from secagg.report.overview import Change, ComponentCount, Overview
+from secagg.report.query import Answer, GroupBy, Query, Section, sections_of
+from secagg.report.standing import SEVERITY_LABELS, LastRuns, ShownState, newest_runs
+from secagg.report.stored import NO_OWNER, LocalStore, Question, Scope
+from secagg.report.upgrades import Upgrade, has_best, order_of_group, upgrades
+from secagg.system.dates import utc_today
+
+_P = t.current_problem.c
+_MOST_LISTED = 5
+# How many groups of problems that one upgrade may close are looked at together.
+_GROUPS = 50
+_BY_WEIGHT = ("critical", "high", "unknown", "medium", "low")
+_SHOWN_RANKS = {str(s): s.rank for s in Severity} | {SEVERITY_LABELS[-1]: Severity.HIGH.rank}
+_NEW, _REOPENED, _FIXED = "new", "reopened", "fixed"
+
+
+class ClosableStore(LocalStore, Protocol):
+    """A store that a report closes when it is written."""
+
+    def close(self) -> None:
+        """Close all connections."""
+        ...
+
+
+class StoredRows(Sequence[Problem]):
+    """The rows of an answer, which are read from the store while they are iterated over."""
+
+    def __init__(self, question: Question, sort: Sequence[str], total: int, details: bool) -> None:
+        self._question, self._sort = question, sort
+        self._total, self._details = total, details
+
+    def __len__(self) -> int:
+        return self._total
+
+    def __iter__(self) -> Iterator[Problem]:
+        return self._question.each(self._sort, details=self._details)
+
+    @overload
+    def __getitem__(self, index: int) -> Problem: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Problem]: ...
+    def __getitem__(self, index: int | slice) -> Problem | Sequence[Problem]:
+        return list(self)[index]
+
+
+class StoredAnswer(Answer):
+    """An answer whose counts are made by the database.
+
+    ``matching`` and ``related`` read all problems: formats that show each need them.
+    """
+
+    __slots__ = ("_details", "_question", "_total")
+    _question: Question
+    _total: int
+    _details: bool
+
+    def __init__(self, question: Question, query: Query, *, details: bool) -> None:
+        total = question.total()
+        rows: Sequence[Problem]
+        if query.limit is None:
+            rows = StoredRows(question, query.sort, total, details)
+        else:
+            rows = question.rows(query.sort, None, query.limit, details=details)["rows"]
+        for name, value in (
+            ("rows", rows),
+            ("_question", question),
+            ("_total", total),
+            ("_details", details),
+        ):
+            object.__setattr__(self, name, value)
+
+    @property
+    def total(self) -> int:
+        return self._total
+
+    @property
+    def matching(self) -> Sequence[Problem]:
+        return self._question.all(details=self._details)
+
+    @property
+    def related(self) -> Sequence[Problem]:
+        return self._question.all(details=self._details, related=True)
+
+    def sections(self, by: GroupBy) -> list[Section]:
+        return sections_of(self.rows, by, self._ranks(by))
+
+    def totals(self, by: GroupBy) -> dict[str, int]:
+        return {name: ranks.total() for name, ranks in self._ranks(by).items()}
+
+    def failing(self, threshold: Severity, today: datetime.date) -> int:
+        as_severe = [label for label, rank in _SHOWN_RANKS.items() if rank >= threshold.rank]
+        counted = self._question.select(func.count()).where(
+            self._question.active,
+            or_(_P.severity.in_(as_severe), _P.severity == SEVERITY_LABELS[-1]),
+        )
+        return int(self._question.connection.execute(counted).scalar_one())
+
+    def _ranks(self, by: GroupBy) -> dict[str, Counter[int]]:
+        """Return, by section, the number of problems of each rank."""
+        question = self._question
+        columns: dict[GroupBy, Any] = {
+            GroupBy.SEVERITY: _P.severity,
+            GroupBy.COMPONENT: _P.component,
+            GroupBy.OWNER: question.owners,
+            GroupBy.PACKAGE: func.coalesce(_P.package, "(no package)"),
+            GroupBy.RULE: _P.rule_id,
+            GroupBy.KIND: _P.kind,
+            GroupBy.TOOL: _P.tools,
+        }
+        column = columns[by]
+        nameless = {GroupBy.OWNER: NO_OWNER, GroupBy.TOOL: "(no tool)"}.get(by)
+        counted = question.select(column, _P.severity, func.count()).group_by(column, _P.severity)
+        ranks: defaultdict[str, Counter[int]] = defaultdict(Counter)
+        for name, label, number in question.connection.execute(counted):
+            for one in [name] if nameless is None else names_in(name) or [nameless]:
+                ranks[one][_SHOWN_RANKS[label]] += number
+        return dict(ranks)
+
+
+class StoredSource:
+    """The problems of a store for one report (:class:`secagg.report.source.AnsweringSource`).
+
+    All of a report is read in one transaction, so that its parts agree.
+    """
+
+    def __init__(
+        self,
+        store: ClosableStore,
+        scope: Scope,
+        runs: Sequence[RunRecord],
+        *,
+        code: CodeHost | None,
+        details: bool,
+    ) -> None:
+        self.code = code
+        self._scope, self._runs, self._details = scope, runs, details
+        self._ends = ExitStack()
+        self._ends.callback(store.close)
+        self._connection = self._ends.enter_context(store.reading())
+
+    def close(self) -> None:
+        self._ends.close()
+
+    def runs(self) -> Sequence[RunRecord]:
+        return self._runs
+
+    def problems(self) -> Sequence[Problem]:
+        question = Question(self._connection, self._scope, Filters(), utc_today())
+        return question.all(details=self._details, related=True)
+
+    def answer(self, query: Query, today: datetime.date) -> Answer:
+        question = Question(self._connection, self._scope, query.filters, today)
+        return StoredAnswer(question, query, details=self._details)
+
+    def overview(self, answer: Answer, runs: Sequence[RunRecord], today: datetime.date) -> Overview:
+        assert isinstance(answer, StoredAnswer)
+        return overview(answer._question, runs)
+
+    def unmatched(self, filters: Filters, today: datetime.date) -> list[str]:
+        sentences = []
+        for option, word, alone in filter_words(filters):
+            question = Question(self._connection, self._scope, alone, today)
+            found = question.select(literal(1), related=True).limit(1)
+            if self._connection.execute(found).first() is None:
+                present = self._present(option, today)
+                sentences.append(unmatched_sentence(option, word, present))
+        return sentences
+
+    def _present(self, option: str, today: datetime.date) -> set[str]:
+        """Return the words of an option that problems have, if they are to be listed."""
+        question = Question(self._connection, self._scope, Filters(), today)
+        columns = {"tool": _P.tools, "component": _P.component, "owner": question.owners}
+        if option not in columns:
+            return set()
+        values = self._connection.execute(
+            question.select(columns[option], related=True).distinct()
+        ).scalars()
+        if option == "component":
+            return set(values)
+        return {name for value in values for name in names_in(value)}
+
+
+def overview(question: Question, runs: Sequence[RunRecord], *, top: int = _MOST_LISTED) -> Overview:
+    """Summarize the problems that match as :func:`secagg.report.overview.overview` does."""
+    newest = newest_runs(runs)
+    result = Overview(
+        by_severity={label: Change() for label in SEVERITY_LABELS},
+        by_state=dict.fromkeys(map(str, ShownState), 0),
+        last_run=newest[0] if newest else None,
+        incomplete=[run for run in newest[1:] if run.verdict == "incomplete"],
+        runs=len(runs),
+    )
+    branches = _count(question, runs, result)
+    result.several = branches > 1
+    result.components = _components(question, top)
+    result.upgrades = _upgrades(question, top)
+    return result
+
+
+def _count(question: Question, runs: Sequence[RunRecord], result: Overview) -> int:
+    """Count by severity, state and change; return how many branches match, 2 for more."""
+    since = question.since(LastRuns.of(runs))
+    change = case(
+        (and_(_P.fixed_at.is_not(None), _P.fixed_at >= since), literal(_FIXED)),
+        (or_(_P.fixed_at.is_not(None), ~question.active), literal("")),
+        (_P.reopened_at >= since, literal(_REOPENED)),
+        (_P.first_seen >= since, literal(_NEW)),
+        else_=literal(""),
+    )
+    groups = (_P.severity, question.state, change, question.overdue)
+    counted = question.select(
+        *groups, func.count(), func.min(_P.branch_id), func.max(_P.branch_id), related=True
+    ).group_by(*groups)
+    branches: set[int] = set()
+    for label, state, what, late, number, first, last in question.connection.execute(counted):
+        result.by_state[state] += number
+        of_label = result.by_severity[label]
+        if what:
+            setattr(result, what, getattr(result, what) + number)
+            of_label.more += 0 if what == _FIXED else number
+            of_label.fewer += number if what == _FIXED else 0
+        if state in question.states:
+            result.total += number
+            of_label.count += number
+            result.overdue += number if late else 0
+            branches |= {first, last}
+    return len(branches)
+
+
+def _components(question: Question, top: int) -> list[ComponentCount]:
+    where = (_P.component, _P.repository, _P.branch)
+    counts = {
+        label: func.sum(case((_P.severity == label, 1), else_=0)) for label in SEVERITY_LABELS
+    }
+    order = [counts[label].desc() for label in _BY_WEIGHT]
+    counted = (
+        question.select(*where, func.count(), *counts.values())
+        .group_by(*where)
+        .order_by(*order, *where)
+        .limit(top)
+    )
+    return [
+        ComponentCount(
+            component=component,
+            total=total,
+            by_severity={
+                label: int(n) for label, n in zip(SEVERITY_LABELS, numbers, strict=True) if n
+            },
+            repository=repository,
+            branch=branch,
+        )
+        for component, repository, branch, total, *numbers in question.connection.execute(counted)
+    ]
+
+
+def _upgrades(question: Question, top: int) -> list[Upgrade]:
+    """Return the best upgrades; only the problems of groups that may be among them are read."""
+    place: ColumnElement[str] = case((_P.place == current.NO_PLACE, _P.component), else_=_P.place)
+    kind = func.coalesce(_P.package_type, "")
+    group = (_P.branch_id, kind, _P.package, place)
+    number, worst = func.count(), func.max(case(_SHOWN_RANKS, value=_P.severity))
+    vulnerable = and_(_P.kind == str(Kind.VULNERABILITY), _P.package.is_not(None), question.active)
+    grouped = (
+        question.select(*group, number, worst, _P.repository, _P.branch)
+        .where(vulnerable)
+        .group_by(*group, _P.repository, _P.branch)
+        .having(func.max(case((_P.has_fix, 1), else_=0)) == 1)
+        .order_by(number.desc(), worst.desc(), _P.package, place, kind, _P.repository, _P.branch)
+    )
+    problems: list[Problem] = []
+    best: list[Upgrade] = []
+    for start in range(0, 1 << 62, _GROUPS):
+        rows = question.connection.execute(grouped.limit(_GROUPS).offset(start)).all()
+        if rows:
+            _, type_, package, where, count, rank, repository, branch = rows[0]
+            following = order_of_group(count, rank, package, where, (type_, repository, branch))
+        if not rows or has_best(best, top, following):
+            return best
+        keys = question.connection.execute(
+            question.select(_P.branch_id, _P.finding_id).where(
+                vulnerable, tuple_(*group).in_([tuple(row[:4]) for row in rows])
+            )
+        ).all()
+        found = [(branch_id, finding) for branch_id, finding in keys]
+        problems += current.load(question.connection, found, question.today, details=False)
+        best = upgrades(problems, top)
+        if len(rows) < _GROUPS:
+            return best
+    return best
