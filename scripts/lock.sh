@@ -32,7 +32,7 @@ present = set(runtime[1:])
 Path(sys.argv[1]).write_text("".join(entry for entry in lock if entry not in present))
 END
 # What the image has: the runtime, and what serves.
-compile requirements/serve.txt "$@" --extra postgres --extra serve pyproject.toml requirements/build.in
+compile requirements/serve.txt "$@" --extra postgres --extra serve --extra login pyproject.toml requirements/build.in
 # What single workflows need: none of it is for tests.
 compile requirements/docs.txt "$@" --extra serve pyproject.toml requirements/build.in requirements/docs.in
 compile requirements/performance.txt "$@" --extra serve pyproject.toml requirements/build.in requirements/performance.in

@@ -59,12 +59,14 @@ class Grant:
 class Caller:
     """A person or a job that has shown who it is. ``name`` goes into the audit log.
 
-    ``reads_only`` says that a pull request started the job: it may record nothing.
+    ``reads_only`` says that a pull request started the job: it may record nothing. ``session`` is
+    the id of the person's login, empty where a proxy says who it is.
     """
 
     name: str
     grants: tuple[Grant, ...] = ()
     reads_only: bool = False
+    session: str = ""
 
     def may(self, scope: TokenScope, repository: str) -> bool:
         """Return whether the caller has ``scope`` for ``repository``, on some branch at least."""

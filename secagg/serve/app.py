@@ -29,6 +29,7 @@ from secagg.report.standing import ShownState
 from secagg.serve.api import Forbidden, TheCaller, make_api
 from secagg.serve.callers import Callers
 from secagg.serve.guard import Access, Guard, refused
+from secagg.serve.loginroutes import make_login
 from secagg.serve.monitoring import HEALTH_PATH, METRICS_PATH, Health, LogLine, Metrics
 from secagg.serve.people import People, may_decide, may_decide_on_all, readable
 from secagg.system.dates import utc_now
@@ -109,6 +110,8 @@ def make_app(served: Served) -> FastAPI:
     if served.callers is not None:
         callers = served.callers
         app.include_router(make_api(callers.open_store, served.metrics, callers.tools))
+    if served.people is not None:
+        app.include_router(make_login(served.people, served.access))
     add_monitoring(app, served)
 
     @app.get("/", response_class=HTMLResponse, summary="The page")
@@ -116,6 +119,8 @@ def make_app(served: Served) -> FastAPI:
         data = page_data(_report(served, person))
         decides = served.writable and any(TokenScope.TRIAGE in g.scopes for g in person.grants)
         data["live"] = {"csrf": served.csrf_of(person), "read_only": not decides}
+        if person.session:
+            data["live"]["person"] = person.name
         return HTMLResponse(page(data, live=True).encode("utf-8", "replace"))
 
     @app.get("/api/report", summary="All problems, as secagg report --format json writes them")

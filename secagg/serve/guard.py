@@ -17,7 +17,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse
@@ -32,6 +32,7 @@ from secagg.report.jsonformat import dumps
 from secagg.serve.api import INGEST_PATH, Forbidden
 from secagg.serve.monitoring import HEALTH_PATH, METRICS_PATH, LogLine
 from secagg.serve.people import People, only_person
+from secagg.serve.sessions import CALLBACK_PATH, LOGIN_PATH, LOGOUT_PATH
 from secagg.system.network import is_loopback
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Content-Security-Policy": "frame-ancestors 'none'",
 }
+# Whoever is not logged in may open these.
+_LOGIN_PATHS = frozenset({LOGIN_PATH, CALLBACK_PATH, LOGOUT_PATH})
 _NOT_FROM_THE_PAGE = {"detail": "the page's token is missing or wrong"}
 
 Next = Callable[[Request], Awaitable[Response]]
@@ -145,10 +148,21 @@ class Guard:
     async def __call__(self, request: Request, call_next: Next) -> Response:
         started = time.monotonic()
         response = await self._respond(request, call_next)
+        self._renew_session(request, response)
         for name, value in _HEADERS.items():
             response.headers[name] = value
         self._note(request, response.status_code, time.monotonic() - started)
         return response
+
+    def _renew_session(self, request: Request, response: Response) -> None:
+        """Set the cookie of a session anew, which says when it was used last."""
+        session = getattr(request.state, "session", None)
+        sessions = None if self._people is None else self._people.sessions
+        if session is None or sessions is None or request.url.path == LOGOUT_PATH:
+            return
+        renewed = sessions.renewed(session)
+        if renewed is not None:
+            sessions.set_cookie(response, renewed)
 
     async def _respond(self, request: Request, call_next: Next) -> Response:
         if request.url.path == HEALTH_PATH and request.method in _READING:
@@ -269,10 +283,19 @@ class Guard:
     def _admit_person(self, people: People, request: Request) -> Response | None:
         """Return the refusal of a person whom no proxy names, or of a request of another site."""
         peer = None if request.client is None else request.client.host
-        person = people.of(peer, request.headers)
+        person, session = people.of(peer, request.headers), None
+        sessions, path = people.sessions, request.url.path
+        if person is None and sessions is not None:
+            session = sessions.read(request.cookies.get(sessions.session_name))
+            person = None if session is None else people.of_session(session)
+            if request.method in _READING and path in _LOGIN_PATHS:
+                return None
         if person is None:
-            return PlainTextResponse("Log in at the proxy in front of this server.\n", 401)
-        request.state.caller = person
+            return _not_logged_in(request, at_proxy=sessions is None)
+        request.state.caller, request.state.session = person, session
+        if sessions is not None and path == LOGOUT_PATH:
+            # The route looks for the page's token in the form.
+            return None
         csrf = people.csrf_of(person)
         if request.method not in _READING and not self._access.may_change(
             request.headers.get(CSRF_HEADER), request.headers.get("origin"), csrf
@@ -293,6 +316,16 @@ class Guard:
                 "This address is wrong or was used already. Start secagg serve again.\n", 403
             )
         return response
+
+
+def _not_logged_in(request: Request, *, at_proxy: bool) -> Response:
+    """Return where to log in: for a page by a redirect, else as an answer."""
+    if at_proxy:
+        return PlainTextResponse("Log in at the proxy in front of this server.\n", 401)
+    if request.method in _READING and not request.url.path.startswith("/api/"):
+        target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        return RedirectResponse(f"{LOGIN_PATH}?{urlencode({'next': target})}", 303)
+    return JSONResponse({"detail": f"log in again: open {LOGIN_PATH}"}, 401)
 
 
 def _largest_body(path: str) -> int:

@@ -65,6 +65,44 @@ class _Keys:
     fetched: float | None = None
 
 
+class KeySets:
+    """The public keys of issuers, by the address of each key set."""
+
+    def __init__(
+        self,
+        fetch: Callable[[str], Mapping[str, Any]] = fetch_keys,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._fetch = fetch
+        self._clock = clock
+        self._keys: dict[str, _Keys] = {}
+        self._lock = threading.Lock()
+
+    def key(self, url: str, key_id: object) -> jwt.PyJWK | None:
+        """Return a key of the set at ``url``, fetched where it is not known or was long ago."""
+        if not isinstance(key_id, str):
+            return None
+        keys = self._keys.setdefault(url, _Keys())
+        if key_id in keys.by_id and self._age(keys) <= _KEYS_ARE_KEPT_SECONDS:
+            # Without the lock, which is held while an issuer answers slowly.
+            return keys.by_id[key_id]
+        with self._lock:
+            age, unknown = self._age(keys), key_id not in keys.by_id
+            if age > _KEYS_ARE_KEPT_SECONDS or (unknown and age > _LEAST_SECONDS_BETWEEN):
+                keys.fetched = self._clock()
+                try:
+                    fetched = jwt.PyJWKSet.from_dict(dict(self._fetch(url)))
+                except (httpx.HTTPError, httpx.InvalidURL, ValueError, jwt.PyJWTError):
+                    # The keys that were fetched before still hold.
+                    return keys.by_id.get(key_id)
+                keys.by_id = {key.key_id: key for key in fetched.keys if key.key_id}
+            return keys.by_id.get(key_id)
+
+    def _age(self, keys: _Keys) -> float:
+        """Return how many seconds ago ``keys`` were fetched."""
+        return float("inf") if keys.fetched is None else self._clock() - keys.fetched
+
+
 class Verifier:
     """Checks tokens for the server at ``audience``, its address."""
 
@@ -78,10 +116,7 @@ class Verifier:
     ) -> None:
         self._issuers = tuple(issuers)
         self._audience = audience
-        self._fetch = fetch
-        self._clock = clock
-        self._keys: dict[str, _Keys] = {}
-        self._lock = threading.Lock()
+        self._keys = KeySets(fetch, clock)
 
     def caller(self, token: str) -> Caller | None:
         """Return the job that ``token`` names, with its rights; None if it is refused."""
@@ -91,7 +126,7 @@ class Verifier:
             header = jwt.get_unverified_header(token)
             unverified = jwt.decode(token, options={"verify_signature": False})
             issuers = [one for one in self._issuers if one.url == unverified.get("iss")]
-            key = self._key(issuers[0], header.get("kid")) if issuers else None
+            key = self._keys.key(issuers[0].keys_url, header.get("kid")) if issuers else None
             if key is None or header.get("alg") not in ALGORITHMS:
                 return None
             claims = jwt.decode(
@@ -106,30 +141,6 @@ class Verifier:
         except jwt.PyJWTError:
             return None
         return _caller(claims, issuers)
-
-    def _key(self, issuer: Issuer, key_id: object) -> jwt.PyJWK | None:
-        """Return a key of ``issuer``, fetched where it is not known or was fetched long ago."""
-        if not isinstance(key_id, str):
-            return None
-        keys = self._keys.setdefault(issuer.url, _Keys())
-        if key_id in keys.by_id and self._age(keys) <= _KEYS_ARE_KEPT_SECONDS:
-            # Without the lock, which is held while an issuer answers slowly.
-            return keys.by_id[key_id]
-        with self._lock:
-            age, unknown = self._age(keys), key_id not in keys.by_id
-            if age > _KEYS_ARE_KEPT_SECONDS or (unknown and age > _LEAST_SECONDS_BETWEEN):
-                keys.fetched = self._clock()
-                try:
-                    fetched = jwt.PyJWKSet.from_dict(dict(self._fetch(issuer.keys_url)))
-                except (httpx.HTTPError, httpx.InvalidURL, ValueError, jwt.PyJWTError):
-                    # The keys that were fetched before still hold.
-                    return keys.by_id.get(key_id)
-                keys.by_id = {key.key_id: key for key in fetched.keys if key.key_id}
-            return keys.by_id.get(key_id)
-
-    def _age(self, keys: _Keys) -> float:
-        """Return how many seconds ago ``keys`` were fetched."""
-        return float("inf") if keys.fetched is None else self._clock() - keys.fetched
 
 
 def _caller(claims: Mapping[str, Any], issuers: Sequence[Issuer]) -> Caller | None:

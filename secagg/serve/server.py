@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -27,6 +28,7 @@ from secagg.serve.callers import Callers
 from secagg.serve.guard import Access, hosts_for
 from secagg.serve.oidc import Verifier
 from secagg.serve.people import People
+from secagg.serve.sessions import Sessions
 from secagg.serve.settings import Settings
 from secagg.system.entrypoints import entry_points
 from secagg.system.network import is_loopback
@@ -98,11 +100,30 @@ def callers_of(open_store: Callable[[], Store], settings: Settings | None) -> Ca
     return Callers(open_store=open_store, tools=tools, verifier=verifier)
 
 
-def people_of(settings: Settings | None) -> People | None:
-    """Return whom the proxy in ``settings`` lets in; None where the page is for one person."""
-    if settings is None or settings.proxy is None:
+def people_of(settings: Settings | None, environ: Mapping[str, str] = os.environ) -> People | None:
+    """Return whom the ``settings`` let in; None where the page is for one person.
+
+    ``environ`` holds the secret that the issuer of logins knows. Raises :class:`UsageError` where
+    the library for logins is not installed.
+    """
+    if settings is None or (settings.proxy is None and settings.login is None):
         return None
-    return People(proxy=settings.proxy, teams=settings.teams)
+    login = settings.login
+    if login is None:
+        return People(proxy=settings.proxy, teams=settings.teams)
+    try:
+        from secagg.serve.login import SECRET, Provider
+    except ImportError:
+        raise UsageError(
+            "logins by OpenID Connect need authlib", hint="pip install 'secagg[login]'"
+        ) from None
+    sessions = Sessions(
+        absolute=login.hours * 3600,
+        idle=login.idle_minutes * 60,
+        secure=settings.address.startswith("https:"),
+    )
+    provider = Provider(login, settings.address, sessions, secret=environ.get(SECRET))
+    return People(proxy=settings.proxy, teams=settings.teams, sessions=sessions, provider=provider)
 
 
 _SECONDS_TO_FINISH = 3

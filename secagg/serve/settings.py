@@ -33,6 +33,14 @@ def _is_address(text: str) -> str:
     return text.rstrip("/")
 
 
+def is_address(text: object) -> bool:
+    """Return whether ``text`` is an address that logins and tokens may be sent to."""
+    try:
+        return isinstance(text, str) and bool(_is_address(text))
+    except ValueError:
+        return False
+
+
 def _is_pattern(text: str) -> str:
     if not is_pattern(text):
         raise ValueError("a repository is expected, such as acme/shop, or acme/* for all of acme's")
@@ -43,6 +51,8 @@ Address = Annotated[str, Field(max_length=500), AfterValidator(_is_address)]
 Repository = Annotated[str, Field(max_length=200), AfterValidator(_is_pattern)]
 Header = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]*$", max_length=100)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
+Claim = Annotated[str, Field(pattern=r"^[\x21-\x7e]+$", max_length=200)]
+Scope = Annotated[str, Field(pattern=r"^[\x21\x23-\x5b\x5d-\x7e]+$", max_length=100)]
 Ref = Annotated[str, Field(pattern=r"^refs/(heads|tags)/\S+$", max_length=500)]
 
 
@@ -90,8 +100,30 @@ class Proxy(_SettingsPart):
         return frozenset(map(str, self.addresses))
 
 
+class Login(_SettingsPart):
+    """The issuer of OpenID Connect that people log in at, and how long a session holds.
+
+    ``user`` and ``groups`` are claims of its ID tokens. An ``email`` counts if the issuer has
+    verified it. The client's secret, if it has one, is in the environment.
+    """
+
+    issuer: Address
+    client_id: Name
+    user: Claim = "email"
+    groups: Claim = "groups"
+    scopes: tuple[Scope, ...] = ("openid", "email", "profile")
+    hours: int = Field(default=12, ge=1, le=168)
+    idle_minutes: int = Field(default=60, ge=5, le=1440)
+
+    @model_validator(mode="after")
+    def _asks_for_an_id_token(self) -> Login:
+        if "openid" not in self.scopes:
+            raise ValueError("the scope openid is needed, or there is no ID token")
+        return self
+
+
 class Team(_SettingsPart):
-    """People, and groups of the proxy, with a role in some repositories."""
+    """People, and groups of the proxy or the issuer, with a role in some repositories."""
 
     name: Name
     role: Literal["reader", "triager", "admin"]
@@ -103,20 +135,21 @@ class Team(_SettingsPart):
 class Settings(_SettingsPart):
     """The settings. ``address`` is where people and jobs reach the server, and its audience.
 
-    With ``proxy`` the page is for the people of ``teams`` only, and no address with a token
-    opens it. ``tools`` are tools that jobs may report and secagg does not know.
+    With ``proxy`` or ``login`` the page is for the people of ``teams`` only, and no address with a
+    token opens it. ``tools`` are tools that jobs may report and secagg does not know.
     """
 
     address: Address
     issuers: tuple[Issuer, ...] = ()
     proxy: Proxy | None = None
+    login: Login | None = None
     teams: tuple[Team, ...] = ()
     tools: tuple[Name, ...] = Field(default=(), max_length=12)
 
     @model_validator(mode="after")
-    def _teams_come_through_the_proxy(self) -> Settings:
-        if bool(self.teams) != (self.proxy is not None):
-            raise ValueError("teams and a proxy are needed together")
+    def _teams_come_through_a_way_in(self) -> Settings:
+        if bool(self.teams) != (self.proxy is not None or self.login is not None):
+            raise ValueError("teams and a proxy or a login are needed together")
         return self
 
     @property

@@ -16,7 +16,7 @@ from fastapi.testclient import TestClient
 from starlette.datastructures import Headers
 
 from secagg.history import Store, open_store
-from secagg.model.access import TokenScope, new_token
+from secagg.model.access import Caller, TokenScope, new_token
 from secagg.model.problem import State, Triage
 from secagg.pipeline.storesource import HistoryScope, StoreTriageSink, open_source
 from secagg.remote import documents
@@ -24,6 +24,7 @@ from secagg.serve.app import Served, make_app
 from secagg.serve.guard import CSRF_HEADER, Access, hosts_for
 from secagg.serve.oidc import Verifier
 from secagg.serve.people import People
+from secagg.serve.sessions import Sessions
 from secagg.serve.settings import Proxy, Team
 from tests.history.make import ident, problem, run
 from tests.serve.jobs import ADDRESS, YEAR, Jobs
@@ -281,7 +282,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-def _page(place: Path, repository: str | None, peer: str = PROXY) -> tuple[TestClient, People]:
+def _page(
+    place: Path, repository: str | None, peer: str = PROXY, way: str = "proxy"
+) -> tuple[TestClient, People]:
     """The page of ``repository``, or of all, for the people of the teams."""
     url = f"sqlite:///{place}/store.db"
     branch = None if repository is None else f"main {MARKS[repository]}"
@@ -292,7 +295,11 @@ def _page(place: Path, repository: str | None, peer: str = PROXY) -> tuple[TestC
         branch=branch,
         all_repositories=repository is None,
     )
-    people = People(proxy=Proxy(addresses=(ip_address(PROXY),)), teams=TEAMS)
+    people = People(
+        proxy=Proxy(addresses=(ip_address(PROXY),)),
+        teams=TEAMS,
+        sessions=Sessions(absolute=3600, idle=600, secure=False) if way == "login" else None,
+    )
     served = Served(
         open_source=lambda: open_source(None, scope),
         access=Access(hosts=hosts_for("127.0.0.1", 8765)),
@@ -318,11 +325,25 @@ PAGES = (
 )
 
 
+def _log_in(client: TestClient, people: People, headers: Mapping[str, str]) -> Caller | None:
+    """Give the browser the session of whom ``headers`` name, without any header of a proxy."""
+    assert people.sessions is not None
+    name = headers.get("X-Forwarded-User")
+    if name is None:
+        return None
+    groups = [group.strip() for group in headers.get("X-Forwarded-Groups", "").split(",")]
+    session = people.sessions.start(name, people.groups_that_count(groups))
+    client.cookies.set(people.sessions.session_name, people.sessions.cookie(session))
+    return people.of_session(session)
+
+
+@pytest.mark.parametrize("way", ["proxy", "login"])
 @pytest.mark.parametrize("who", PEOPLE)
 @pytest.mark.parametrize("repository", [SHOP, OTHER, None])
-def test_the_page(place: Path, who: str, repository: str | None) -> None:
+def test_the_page(place: Path, who: str, repository: str | None, way: str) -> None:
     headers, in_shop, in_other = PEOPLE[who]
-    client, people = _page(place, repository)
+    user = headers.get("X-Forwarded-User")
+    client, people = _page(place, repository, way=way)
     described = {
         (method.upper(), path)
         for path, methods in client.app.openapi()["paths"].items()  # type: ignore[attr-defined]
@@ -330,7 +351,10 @@ def test_the_page(place: Path, who: str, repository: str | None) -> None:
     }
     assert described == {*PAGES, ("GET", "/healthz"), ("GET", "/metrics")}
     scopes = {SHOP: in_shop, OTHER: in_other}
-    person = people.of(PROXY, Headers(headers))
+    if way == "proxy":
+        person = people.of(PROXY, Headers(headers))
+    else:
+        person, headers = _log_in(client, people, headers), {}
     assert (person is not None) == bool(in_shop or in_other)
     csrf = "" if person is None else people.csrf_of(person)
     with open_store(f"sqlite:///{place}/store.db") as store:
@@ -357,9 +381,11 @@ def test_the_page(place: Path, who: str, repository: str | None) -> None:
         decides = TRIAGE in scopes[about] and repository == about and path == "/api/triage"
         assert changed == decides, said
         if decides:
-            assert entries[0].who == headers["X-Forwarded-User"], said
+            assert entries[0].who == user, said
         if not in_shop and not in_other:
-            assert answer.status_code == 401, said
+            # A page of the browser is sent to the login.
+            to_login = path == "/" and way == "login"
+            assert answer.status_code == (303 if to_login else 401), said
         elif method == "POST" and not decides:
             assert answer.status_code in (403, 409), said
 
