@@ -9,6 +9,9 @@ from secagg.history import Store
 from secagg.model.approval import missing_approval, signers
 from secagg.model.finding import Severity
 from secagg.model.problem import Problem, State, Triage
+from secagg.report.filters import Filters
+from secagg.report.standing import standing
+from secagg.report.stored import Scope, page
 from secagg.system.dates import utc_now
 from tests.history.make import REPO, ident, problem, see
 
@@ -25,6 +28,10 @@ def said(by: str, state: State = State.ACCEPTED, *, minute: int = 0, **fields: o
 
 def only(store: Store) -> Problem:
     (found,) = store.problems(REPO)
+    # Questions in SQL say the same.
+    states = frozenset({standing(found, TODAY)})
+    (paged,) = page(store, Scope(), Filters(states=states), today=TODAY).rows
+    assert paged == found
     return found
 
 
