@@ -68,6 +68,7 @@ def serve(
     """Show the report's page live, triage from it, and take runs from jobs that have a token."""
     from secagg.cli.decide import user
     from secagg.pipeline import storesource
+    from secagg.pipeline.origin import is_server
     from secagg.pipeline.storesource import open_source, open_triage
 
     whose = storesource.HistoryScope(
@@ -76,6 +77,7 @@ def serve(
 
     # The command line switches the collector off, but this command may run for days.
     gc.enable()
+    in_database = all_repos and from_file is None and not is_server(store)
     code = run_server(
         lambda: open_source(from_file, whose),
         open_triage(from_file, whose),
@@ -86,6 +88,8 @@ def serve(
         allow_hosts=allow_host or (),
         open_store=None if from_file is not None else partial(storesource.open_scope, whose),
         config=config,
+        all_repositories=partial(storesource.open_scope, whose) if in_database else None,
+        branch=branch,
         log_format=log_format or format_of(os.environ),
     )
     raise typer.Exit(code)
@@ -103,8 +107,12 @@ def run_server(
     open_store: Callable[[], Store] | None = None,
     config: Path | None = None,
     log_format: LogFormat = LogFormat.TEXT,
+    all_repositories: Callable[[], Store] | None = None,
+    branch: str | None = None,
 ) -> int:
     """Serve the page, and the API for jobs over ``open_store``, until interrupted.
+
+    With ``all_repositories``, which opens a store with a database, the pages are those for all.
 
     Raises :class:`UsageError` before it listens if FastAPI is missing or the source cannot be read.
     """
@@ -116,7 +124,11 @@ def run_server(
             "secagg serve needs FastAPI and uvicorn", hint="pip install 'secagg[serve]'"
         ) from None
     settings = None if config is None else load_settings(config)
-    open_source().runs()
+    if all_repositories is None:
+        open_source().runs()
+    else:
+        with all_repositories():
+            pass
     with server.bind(host, port) as listening:
         server.serve(
             listening,
@@ -130,6 +142,8 @@ def run_server(
             open_store=open_store,
             settings=settings,
             log_format=log_format,
+            all_repositories=all_repositories,
+            branch=branch,
         )
     return ExitCode.PASS
 

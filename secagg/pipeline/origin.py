@@ -88,6 +88,11 @@ def open_store_of(url: str | None, root: Path, *, create: bool = True) -> Store:
     return open_store(where, create=create)
 
 
+def is_server(url: str | None) -> bool:
+    """Return whether the store of ``url`` or SECAGG_STORE is behind ``secagg serve``."""
+    return (url or os.environ.get(ENVIRONMENT) or "").startswith(_SERVERS)
+
+
 def _branch(checkout: Checkout | None) -> str:
     from secagg.github.event import PULL_REF, head_of, read_event
 

@@ -26,11 +26,13 @@ from secagg.report.page import page, page_data, problem_data
 from secagg.report.query import Query
 from secagg.report.source import ProblemSource, TriageSink
 from secagg.report.standing import ShownState
+from secagg.serve.allpages import make_pages
 from secagg.serve.api import Forbidden, TheCaller, make_api
 from secagg.serve.callers import Callers
 from secagg.serve.guard import Access, Guard, refused
 from secagg.serve.loginroutes import make_login
 from secagg.serve.monitoring import HEALTH_PATH, METRICS_PATH, Health, LogLine, Metrics
+from secagg.serve.overview import AllRepositories
 from secagg.serve.people import People, may_decide, may_decide_on_all, readable
 from secagg.system.dates import utc_now
 
@@ -47,6 +49,8 @@ class Served:
     can be changed from the page. ``by`` is the person who decides. ``log`` gets one line for each
     request. The API for jobs is there with ``callers``, and uses their store. With ``people`` the
     page is for them, each with the rights of their teams; without, for whoever has the address.
+    ``repositories`` is the store behind the pages for all repositories; without it the page is that
+    of the report, with all problems in it.
     """
 
     open_source: Callable[[], ProblemSource]
@@ -57,6 +61,7 @@ class Served:
     log: Callable[[LogLine], None] | None = None
     callers: Callers | None = None
     people: People | None = None
+    repositories: AllRepositories | None = None
     metrics: Metrics = field(default_factory=Metrics)
 
     @property
@@ -107,12 +112,35 @@ def make_app(served: Served) -> FastAPI:
         title="secagg", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False
     )
     app.middleware("http")(Guard(served))
+
+    @app.exception_handler(SecaggError)
+    def refuse(_: Request, error: Exception) -> Response:
+        assert isinstance(error, SecaggError)
+        return refused(error)
+
+    @app.exception_handler(RequestValidationError)
+    def invalid(_: Request, error: Exception) -> Response:
+        # Without the request's own values: they may be long, or invalid text (a lone surrogate).
+        assert isinstance(error, RequestValidationError)
+        errors = [{"loc": e["loc"], "msg": e["msg"]} for e in error.errors()[:_MOST_ERRORS]]
+        return Response(dumps({"detail": errors}), 422, media_type="application/json")
+
     if served.callers is not None:
         callers = served.callers
         app.include_router(make_api(callers.open_store, served.metrics, callers.tools))
     if served.people is not None:
         app.include_router(make_login(served.people, served.access))
     add_monitoring(app, served)
+
+    if served.repositories is not None:
+        app.include_router(make_pages(served.repositories, served.csrf_of))
+        return app
+    add_report(app, served)
+    return app
+
+
+def add_report(app: FastAPI, served: Served) -> None:
+    """Add the page of the report and the routes that it asks."""
 
     @app.get("/", response_class=HTMLResponse, summary="The page")
     def index(person: TheCaller) -> HTMLResponse:
@@ -171,20 +199,6 @@ def make_app(served: Served) -> FastAPI:
         names = served.triage.undo(request.batch, by=person.name)
         problems = _problems_named(_report(served, person), names)
         return _json({"batch": request.batch, "problems": problems})  # type: ignore[return-value]
-
-    @app.exception_handler(SecaggError)
-    def refuse(_: Request, error: Exception) -> Response:
-        assert isinstance(error, SecaggError)
-        return refused(error)
-
-    @app.exception_handler(RequestValidationError)
-    def invalid(_: Request, error: Exception) -> Response:
-        # Without the request's own values: they may be long, or invalid text (a lone surrogate).
-        assert isinstance(error, RequestValidationError)
-        errors = [{"loc": e["loc"], "msg": e["msg"]} for e in error.errors()[:_MOST_ERRORS]]
-        return Response(dumps({"detail": errors}), 422, media_type="application/json")
-
-    return app
 
 
 def add_monitoring(app: FastAPI, served: Served) -> None:

@@ -27,6 +27,7 @@ from secagg.serve.app import Served, make_app
 from secagg.serve.callers import Callers
 from secagg.serve.guard import Access, hosts_for
 from secagg.serve.oidc import Verifier
+from secagg.serve.overview import AllRepositories
 from secagg.serve.people import People
 from secagg.serve.sessions import Sessions
 from secagg.serve.settings import Settings
@@ -159,12 +160,16 @@ def serve(
     open_store: Callable[[], Store] | None = None,
     settings: Settings | None = None,
     log_format: LogFormat = LogFormat.TEXT,
+    all_repositories: Callable[[], Store] | None = None,
+    branch: str | None = None,
 ) -> None:
     """Serve until interrupted.
 
     ``announce`` gets the address and whether it is read-only. Off loopback it is read-only unless
-    ``write`` is set. The API for jobs uses ``open_store``, and is not there without it. Raises
-    :class:`UsageError` without a host name to check requests against.
+    ``write`` is set. With ``all_repositories``, which opens a store with a database, the pages are
+    those for all repositories, with ``branch`` or the default branch of each. The API for jobs uses
+    ``open_store``, and is not there without it. Raises :class:`UsageError` without a host name to
+    check requests against.
     """
     port = listening.getsockname()[1]
     hosts = hosts_for(host, port, also_hosts)
@@ -185,6 +190,13 @@ def serve(
         log=lambda line: print_line(line.text, line.values, log_format),
         callers=None if open_store is None else callers_of(open_store, settings),
         people=people,
+        repositories=None
+        if all_repositories is None
+        else AllRepositories(
+            open_store=all_repositories,
+            teams=() if settings is None else settings.teams,
+            branch=branch,
+        ),
     )
     name = f"127.0.0.1:{port}" if f"127.0.0.1:{port}" in hosts else min(hosts)
     if settings is not None and people is not None:

@@ -23,6 +23,7 @@ from secagg.remote import documents
 from secagg.serve.app import Served, make_app
 from secagg.serve.guard import CSRF_HEADER, Access, hosts_for
 from secagg.serve.oidc import Verifier
+from secagg.serve.overview import AllRepositories
 from secagg.serve.people import People
 from secagg.serve.sessions import Sessions
 from secagg.serve.settings import Proxy, Team
@@ -305,6 +306,9 @@ def _page(
         access=Access(hosts=hosts_for("127.0.0.1", 8765)),
         triage=None if repository is None else StoreTriageSink(scope),
         people=people,
+        repositories=None
+        if repository is not None
+        else AllRepositories(open_store=lambda: open_store(url), teams=TEAMS),
     )
     client = TestClient(
         make_app(served),
@@ -337,6 +341,13 @@ def _log_in(client: TestClient, people: People, headers: Mapping[str, str]) -> C
     return people.of_session(session)
 
 
+PAGES_OF_ALL = (
+    ("GET", "/"),
+    ("GET", "/problems?state=all&q={repository}"),
+    ("GET", "/problem?repository={repository}&id={identity}"),
+)
+
+
 @pytest.mark.parametrize("way", ["proxy", "login"])
 @pytest.mark.parametrize("who", PEOPLE)
 @pytest.mark.parametrize("repository", [SHOP, OTHER, None])
@@ -349,7 +360,9 @@ def test_the_page(place: Path, who: str, repository: str | None, way: str) -> No
         for path, methods in client.app.openapi()["paths"].items()  # type: ignore[attr-defined]
         for method in methods
     }
-    assert described == {*PAGES, ("GET", "/healthz"), ("GET", "/metrics")}
+    pages = PAGES if repository is not None else PAGES_OF_ALL
+    plain = {(method, path.partition("?")[0]) for method, path in pages}
+    assert described == {*plain, ("GET", "/healthz"), ("GET", "/metrics")}
     scopes = {SHOP: in_shop, OTHER: in_other}
     if way == "proxy":
         person = people.of(PROXY, Headers(headers))
@@ -359,17 +372,17 @@ def test_the_page(place: Path, who: str, repository: str | None, way: str) -> No
     csrf = "" if person is None else people.csrf_of(person)
     with open_store(f"sqlite:///{place}/store.db") as store:
         before = len(store.audit())
-    for (method, path), about in itertools.product(PAGES, (SHOP, OTHER)):
+    for (method, path), about in itertools.product(pages, (SHOP, OTHER)):
         if about is OTHER and path in ("/", "/api/report"):
             # These are about no repository: once is enough.
             continue
         answer = client.request(
             method,
-            path.replace("{identity}", PROBLEM_OF[about]),
+            path.replace("{identity}", PROBLEM_OF[about]).replace("{repository}", about),
             headers={**headers, CSRF_HEADER: csrf},
             json=_change(path, about) if method == "POST" else None,
         )
-        if path == "/" and person is not None:
+        if path == "/" and person is not None and repository is not None:
             assert f'"csrf":"{csrf}"' in answer.text
         with open_store(f"sqlite:///{place}/store.db") as store:
             entries = store.audit()
@@ -384,7 +397,7 @@ def test_the_page(place: Path, who: str, repository: str | None, way: str) -> No
             assert entries[0].who == user, said
         if not in_shop and not in_other:
             # A page of the browser is sent to the login.
-            to_login = path == "/" and way == "login"
+            to_login = not path.startswith("/api/") and method == "GET" and way == "login"
             assert answer.status_code == (303 if to_login else 401), said
         elif method == "POST" and not decides:
             assert answer.status_code in (403, 409), said

@@ -281,6 +281,11 @@ def page(data: Mapping[str, Any], *, live: bool = False) -> str:
     return made
 
 
+def style_of_report() -> str:
+    """Return the style of the page, for other pages of the server."""
+    return _asset("page.css")
+
+
 def script_json(value: Any) -> str:
     """``value`` as JSON that can stand in a script element of any HTML document."""
     text = dumps(value).decode("utf-8")

@@ -1,0 +1,224 @@
+"""What the page for all repositories shows: counts by repository, team and owner, and gaps.
+
+What a person may not read is in no number: every count is made of the repositories that the person
+may read. Counts are kept for half a minute for each set of rights.
+"""
+
+from __future__ import annotations
+
+import datetime
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from secagg.history import Store
+from secagg.model.access import Caller, Grant, TokenScope
+from secagg.model.problem import Problem, RunRecord
+from secagg.report.filters import Filters
+from secagg.report.standing import SEVERITY_LABELS, ShownState
+from secagg.report.stored import Count, Page, Scope, Summary, page, summary
+from secagg.report.weeks import Week, weeks
+from secagg.serve.settings import Team
+from secagg.system.dates import utc_now
+
+EVERY_BRANCH = "*"
+"""Stands for all branches, as in ``--branch '*'``."""
+_KEPT_SECONDS = 30.0
+# As many sets of rights as are kept at once.
+_MOST_KEPT = 50
+_QUIET = datetime.timedelta(days=7)
+ROWS = 50
+_WORST_FIRST = ("critical", "high", "unknown", "medium", "low", "none")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepositoryLine:
+    """A repository with its open problems and its last scan."""
+
+    count: Count
+    last: RunRecord | None
+
+    @property
+    def name(self) -> str:
+        return self.count.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TeamLine:
+    """A team with the open problems of those of its repositories that the reader may read."""
+
+    count: Count
+    repositories: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """All of the first page. ``quiet`` are repositories that nobody has scanned for a week."""
+
+    made_at: datetime.datetime
+    summary: Summary
+    repositories: Sequence[RepositoryLine]
+    teams: Sequence[TeamLine]
+    owners: Sequence[Count]
+    incomplete: Sequence[RunRecord]
+    quiet: Sequence[RunRecord]
+    weeks: Sequence[Week]
+
+
+@dataclass(slots=True)
+class _Kept:
+    overview: Overview
+    until: float
+
+
+@dataclass(slots=True, kw_only=True)
+class AllRepositories:
+    """The store behind the page; ``open_store`` is called for each question.
+
+    ``teams`` are listed by their repositories. ``branch`` is the one that is shown of each
+    repository, by default its default branch; :data:`EVERY_BRANCH` is all of them.
+    """
+
+    open_store: Callable[[], Store]
+    teams: Sequence[Team] = ()
+    branch: str | None = None
+    now: Callable[[], datetime.datetime] = utc_now
+    clock: Callable[[], float] = time.monotonic
+    _kept: dict[tuple[Grant, ...], _Kept] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def overview(self, person: Caller) -> Overview:
+        """Return the counts for ``person``, at most half a minute old."""
+        kept = self._kept.get(person.grants)
+        if kept is not None and self.clock() < kept.until:
+            return kept.overview
+        with self._lock:
+            # Another request may have counted meanwhile.
+            kept = self._kept.get(person.grants)
+            if kept is None or self.clock() >= kept.until:
+                kept = _Kept(self._count(person), self.clock() + _KEPT_SECONDS)
+                while len(self._kept) >= _MOST_KEPT:
+                    del self._kept[next(iter(self._kept))]
+                self._kept.pop(person.grants, None)
+                self._kept[person.grants] = kept
+        return kept.overview
+
+    def problems(
+        self,
+        person: Caller,
+        filters: Filters,
+        *,
+        repository: str | None = None,
+        sort: Sequence[str] = (),
+        after: str | None = None,
+    ) -> Page:
+        """Return a page of the problems that ``person`` may read and that match.
+
+        Raises :class:`secagg.errors.UsageError` for a cursor or a key that is none.
+        """
+        with self.open_store() as store:
+            return page(
+                store,
+                self._scope(person, repository),
+                filters,
+                today=self.now().date(),
+                sort=sort,
+                after=after,
+                limit=ROWS,
+                details=False,
+            )
+
+    def problem(self, person: Caller, repository: str, identity: str) -> Problem | None:
+        """Return one problem with all that is known of it; None for what cannot be read."""
+        every = Filters(ids=frozenset({identity}), states=frozenset(ShownState))
+        with self.open_store() as store:
+            rows = page(store, self._scope(person, repository), every, today=self.now().date()).rows
+        return next((row for row in rows if row.identity == identity), None)
+
+    def _scope(self, person: Caller, repository: str | None = None) -> Scope:
+        return Scope(
+            repository=repository,
+            branch=None if self.branch == EVERY_BRANCH else self.branch,
+            default_branches=self.branch is None,
+            readable=lambda name: person.may(TokenScope.READ, name),
+        )
+
+    def _count(self, person: Caller) -> Overview:
+        now = self.now()
+        scope = self._scope(person)
+        with self.open_store() as store:
+            counted = summary(store, scope, Filters(), today=now.date())
+            by_week = weeks(store, scope, today=now.date())
+            newest = store.newest_runs(default_branches=self.branch is None)
+        runs = {
+            run.repository: run
+            for run in reversed(newest)
+            if person.may(TokenScope.READ, run.repository)
+            and self.branch in (None, EVERY_BRANCH, run.branch)
+        }
+        counts = {count.name: count for count in counted.repositories}
+        lines = [
+            RepositoryLine(count=counts.get(name) or Count(name=name), last=runs.get(name))
+            for name in {*counts, *runs}
+        ]
+        lines.sort(key=lambda line: worst_first(line.count))
+        late = [count for count in counted.owners if count.overdue]
+        return Overview(
+            made_at=now,
+            summary=counted,
+            repositories=lines,
+            teams=_teams(self.teams, [line.count for line in lines]),
+            owners=sorted(late, key=lambda count: (-count.overdue, count.name)),
+            incomplete=[run for run in runs.values() if run.verdict == "incomplete"],
+            quiet=sorted(
+                (run for run in runs.values() if now - run.started_at > _QUIET),
+                key=lambda run: run.started_at,
+            ),
+            weeks=by_week,
+        )
+
+
+def worst_first(count: Count) -> tuple[object, ...]:
+    """Return the sort key that puts what has most of the worst severity first."""
+    return (*(-count.by_severity[label] for label in _WORST_FIRST), count.name)
+
+
+def lines_after(
+    lines: Sequence[RepositoryLine], after: str | None
+) -> tuple[Sequence[RepositoryLine], str | None]:
+    """Return the lines that follow the repository ``after``, and the last one's name if more do.
+
+    A repository that is gone begins with the first line.
+    """
+    names = [line.name for line in lines]
+    start = names.index(after) + 1 if after in names else 0
+    rows = lines[start : start + ROWS]
+    more = start + ROWS < len(lines)
+    return rows, rows[-1].name if more else None
+
+
+def _teams(teams: Iterable[Team], counts: Sequence[Count]) -> list[TeamLine]:
+    """Add up the repositories of each team; a team without one that can be read is left out."""
+    lines = []
+    for team in teams:
+        grant = Grant(scopes=frozenset(), repositories=team.repositories)
+        own = [count for count in counts if grant.covers(count.name)]
+        if not own:
+            continue
+        lines.append(
+            TeamLine(
+                count=Count(
+                    name=team.name,
+                    total=sum(count.total for count in own),
+                    by_severity={
+                        label: sum(count.by_severity[label] for count in own)
+                        for label in SEVERITY_LABELS
+                    },
+                    overdue=sum(count.overdue for count in own),
+                    oldest=min((c.oldest for c in own if c.oldest is not None), default=None),
+                ),
+                repositories=len(own),
+            )
+        )
+    return sorted(lines, key=lambda line: worst_first(line.count))
