@@ -9,9 +9,11 @@ from __future__ import annotations
 import datetime
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from secagg.errors import StoreError
 from secagg.history import Store
 from secagg.model.access import Caller, Grant, TokenScope
 from secagg.model.problem import Problem, RunRecord
@@ -74,7 +76,7 @@ class _Kept:
 
 @dataclass(slots=True, kw_only=True)
 class AllRepositories:
-    """The store behind the page; ``open_store`` is called for each question.
+    """The store behind the page; ``open_store`` is called at first and after a failure.
 
     ``teams`` are listed by their repositories. ``branch`` is the one that is shown of each
     repository, by default its default branch; :data:`EVERY_BRANCH` is all of them.
@@ -87,6 +89,8 @@ class AllRepositories:
     clock: Callable[[], float] = time.monotonic
     _kept: dict[tuple[Grant, ...], _Kept] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _opened: Store | None = None
+    _lock_of_store: threading.Lock = field(default_factory=threading.Lock)
 
     def overview(self, person: Caller) -> Overview:
         """Return the counts for ``person``, at most half a minute old."""
@@ -117,7 +121,7 @@ class AllRepositories:
 
         Raises :class:`secagg.errors.UsageError` for a cursor or a key that is none.
         """
-        with self.open_store() as store:
+        with self._store() as store:
             return page(
                 store,
                 self._scope(person, repository),
@@ -132,9 +136,23 @@ class AllRepositories:
     def problem(self, person: Caller, repository: str, identity: str) -> Problem | None:
         """Return one problem with all that is known of it; None for what cannot be read."""
         every = Filters(ids=frozenset({identity}), states=frozenset(ShownState))
-        with self.open_store() as store:
+        with self._store() as store:
             rows = page(store, self._scope(person, repository), every, today=self.now().date()).rows
         return next((row for row in rows if row.identity == identity), None)
+
+    @contextmanager
+    def _store(self) -> Iterator[Store]:
+        """Yield the store, which stays open: it keeps its statements and connections ready."""
+        with self._lock_of_store:
+            store = self._opened = self._opened or self.open_store()
+        try:
+            yield store
+        except StoreError:
+            with self._lock_of_store:
+                if self._opened is store:
+                    self._opened = None
+            store.close()
+            raise
 
     def _scope(self, person: Caller, repository: str | None = None) -> Scope:
         return Scope(
@@ -147,7 +165,7 @@ class AllRepositories:
     def _count(self, person: Caller) -> Overview:
         now = self.now()
         scope = self._scope(person)
-        with self.open_store() as store:
+        with self._store() as store:
             counted = summary(store, scope, Filters(), today=now.date())
             by_week = weeks(store, scope, today=now.date())
             newest = store.newest_runs(default_branches=self.branch is None)
