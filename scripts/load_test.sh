@@ -41,4 +41,4 @@ export SECAGG_SESSION
 $venv/bin/locust --locustfile tests/load/locustfile.py --headless --host "$(printf %s "$address" | cut -d/ -f1-3)" \
     --users "$users" --spawn-rate 10 --run-time "${seconds}s" --stop-timeout 5 \
     --csv "$name" --html "$name-report.html" --exit-code-on-error 1
-curl --fail --silent --output /dev/null --cookie "$SECAGG_SESSION" "$(printf %s "$address" | cut -d/ -f1-3)/api/report"
+curl --fail --silent --output /dev/null --cookie "$SECAGG_SESSION" "$(printf %s "$address" | cut -d/ -f1-3)/"

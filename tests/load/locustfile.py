@@ -1,4 +1,4 @@
-"""What users of ``secagg serve`` do: look at the page, load the report, look at a problem.
+"""What users of ``secagg serve --all-repos`` do: look at the first page, lists, a search, a problem.
 
 Run by ``scripts/load_test.sh``, with the session's cookie in ``SECAGG_SESSION``.
 """
@@ -6,6 +6,7 @@ Run by ``scripts/load_test.sh``, with the session's cookie in ``SECAGG_SESSION``
 from __future__ import annotations
 
 import os
+import re
 import time
 from typing import Any
 
@@ -13,6 +14,8 @@ from locust import HttpUser, between, task
 
 # More clients than the server serves at once get a 503, which a stress test is meant to see.
 REFUSALS_COUNT_APART = os.environ.get("SECAGG_REFUSALS") == "apart"
+_PROBLEM = re.compile(r'href="(/problem\?[^"]+)"')
+_NEXT = re.compile(r'href="(/problems\?[^"]*after=[^"]+)">Next')
 
 
 class Reader(HttpUser):
@@ -22,22 +25,28 @@ class Reader(HttpUser):
 
     def on_start(self) -> None:
         self.client.headers["Cookie"] = os.environ["SECAGG_SESSION"]
-        while (report := self.ask("/api/report")) is None:
+        while (answer := self.ask("/problems")) is None:
             time.sleep(1)
-        self.identities = [problem["identity"] for problem in report.json()["problems"][:50]]
+        self.listed = answer.text
 
     @task(2)
     def page(self) -> None:
         self.ask("/")
 
     @task(2)
-    def report(self) -> None:
-        self.ask("/api/report")
+    def search(self) -> None:
+        self.ask("/problems?q=lodash&state=all", "/problems?q=TEXT")
+
+    @task(2)
+    def following(self) -> None:
+        following = _NEXT.search(self.listed)
+        if following is not None:
+            self.ask(following[1].replace("&amp;", "&"), "/problems?after=CURSOR")
 
     @task(6)
     def problem(self) -> None:
-        for identity in self.identities[:3]:
-            self.ask(f"/api/problems/{identity}", "/api/problems/ID")
+        for path in _PROBLEM.findall(self.listed)[:3]:
+            self.ask(path.replace("&amp;", "&"), "/problem?id=ID")
 
     def ask(self, path: str, name: str | None = None) -> Any:
         """Ask for ``path``; None where the server refused it for its number of clients."""

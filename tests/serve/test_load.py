@@ -5,6 +5,7 @@ from __future__ import annotations
 import runpy
 import sys
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -12,6 +13,9 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from secagg.history import open_store
+from secagg.serve.overview import AllRepositories
+from tests.history.make import problem, see
 from tests.serve.test_app import Server
 
 ROOT = Path(__file__).parents[2]
@@ -31,25 +35,32 @@ class Recorder:
         return nullcontext(answer)
 
 
-def test_every_request_of_a_user_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_request_of_a_user_is_answered(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     locust = ModuleType("locust")
     locust.HttpUser = SimpleNamespace  # type: ignore[attr-defined]
     locust.between = lambda least, most: None  # type: ignore[attr-defined]
     locust.task = lambda weight: lambda function: function  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "locust", locust)
     users = runpy.run_path(str(ROOT / "tests" / "load" / "locustfile.py"))
-    server = Server()
+    with open_store(f"sqlite:///{tmp_path}/store.db") as store:
+        see(store, 1, *(problem(f"p{number}") for number in range(60)))
+    opened = partial(open_store, f"sqlite:///{tmp_path}/store.db")
+    server = Server(repositories=AllRepositories(open_store=opened))
     server.enter()
     (cookie,) = server.client.cookies.jar
     monkeypatch.setenv("SECAGG_SESSION", f"{cookie.name}={cookie.value}")
     server.client.cookies.clear()
     recorder = Recorder(server)
     user = users["Reader"](client=recorder)
-    for step in ("on_start", "page", "report", "problem"):
+    for step in ("on_start", "page", "search", "following", "problem"):
         getattr(user, step)()
-    assert {name for name, _ in recorder.statuses} == {"/", "/api/report", "/api/problems/ID"}
+    assert [name for name, _ in recorder.statuses] == [
+        *("/problems", "/", "/problems?q=TEXT", "/problems?after=CURSOR"),
+        *["/problem?id=ID"] * 3,
+    ]
     assert {status for _, status in recorder.statuses} == {200}
-    assert len(user.identities) == 2
 
 
 def test_the_workflow_keeps_what_the_script_writes() -> None:
