@@ -50,7 +50,16 @@ _SECRETS = (
     f"{_REDACTOR}::test_no_text_stalls_the_search",
 )
 SUBJECTS = {
-    "policy": Subject(("secagg/policy",), ("tests/policy",), 0.95),
+    "policy": Subject(
+        ("secagg/policy",),
+        (
+            "tests/policy",
+            # Approvals and the selectors of exceptions are tested with the decisions.
+            "tests/decisions/test_approval.py",
+            "tests/decisions/test_scope.py",
+        ),
+        0.95,
+    ),
     "change": Subject(
         ("secagg/change",),
         (

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from secagg.change.base import default_base, since_event
+from secagg.change.base import default_base, reader_at, since_event
 from secagg.change.baseline import BaselineMatch, compare, match_groups
 from secagg.change.controls import Controls
 from secagg.change.diff import read_diff
 from secagg.change.groupkeys import MatchLevel, may_follow
 from secagg.change.model import Diff, FileChange, FileStatus, Hunk
+from secagg.change.owners import parse_owners
 from secagg.change.tree import CheckoutTree, TreeFile
 from secagg.errors import UsageError
 from secagg.merge import merge
@@ -21,7 +22,7 @@ from secagg.merge.groups import Group
 from secagg.model.finding import Finding, Location, SarifOrigin, replace
 from secagg.policy.decision import BaselineState
 from tests.change.repos import Repo
-from tests.merge.make import code, misconfiguration, vulnerability
+from tests.merge.make import code, misconfiguration, secret, vulnerability
 
 # The name of a file in Latin-1, as Python and as a tool's report write it.
 NAME, WRITTEN = "caf\udce9.py", "caf\ufffd.py"
@@ -177,3 +178,95 @@ def test_what_a_change_brings_is_refused_with_the_reason(repo: Repo) -> None:
     assert caught.value.hint == (
         "the gate is read from the commit that the change is to be merged into"
     )
+
+
+def test_what_a_diff_says_of_itself(repo: Repo) -> None:
+    repo.write("a.py", "1\n2\n")
+    repo.write("b.bin", b"\0\1")
+    start = repo.commit("Start")
+    repo.write("a.py", "1\n3\n")
+    repo.write("b.bin", b"\0\2")
+    repo.write("new.py", "1\n")
+    head = repo.commit("Change")
+    diff = read_diff(repo.root, f"{start}...{head}")
+    assert (diff.base, diff.head) == (start, head)
+    files = {
+        path: (change.status, change.whole, change.hunks) for path, change in diff.files.items()
+    }
+    assert files == {
+        "a.py": (FileStatus.MODIFIED, False, (Hunk(2, 1, 2, 1),)),
+        # What has no lines to compare, or is new, is touched as a whole.
+        "b.bin": (FileStatus.MODIFIED, True, ()),
+        "new.py": (FileStatus.ADDED, True, ()),
+    }
+    work_tree = read_diff(repo.root, start)
+    assert (work_tree.base, work_tree.head) == (start, None)
+    with pytest.raises(UsageError) as caught:
+        read_diff(repo.root, " ")
+    assert str(caught.value) == "' ' names no base"
+    assert caught.value.hint == "give --diff BASE...HEAD"
+
+
+def test_refusals_of_a_change_say_what_to_do(repo: Repo) -> None:
+    repo.write("rules.toml", "1\n")
+    start = repo.commit("Start")
+    repo.write("rules.toml", "2\n# Suppress this\n")
+    repo.commit("Change")
+    controls = Controls(repo.root, base=start)
+    with pytest.raises(UsageError) as caught:
+        controls.refuse_touched(repo.root / "rules.toml", "tools.gitleaks.config")
+    assert str(caught.value) == (
+        "tools.gitleaks.config leads to rules.toml, which this change touches"
+    )
+    assert caught.value.hint == (
+        "a change must not decide on itself: merge the change of that file first"
+    )
+    controls.refuse_touched(repo.root / "other.toml", "tools.gitleaks.config")
+    assert controls.adds_words([b"suppress"]) and not controls.adds_words([b"1"])
+    assert not Controls(repo.root).adds_words([b"suppress"])
+    for path in ("../a.toml", "/a.toml", "a/../../b.toml"):
+        with pytest.raises(UsageError) as caught:
+            reader_at(repo.root, start)(path)
+        assert str(caught.value) == f"{path} lies outside of the repository"
+        assert caught.value.hint == "give a path below the root"
+    assert reader_at(repo.root, start)("rules.toml") == b"1\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "may_be"),
+    [
+        ("app/DB.py", True),
+        ("other/db.py", True),
+        ("app/db.py.", True),
+        (" db.py", True),
+        ("db.py\ufffd", True),
+        ("d\u200bb.py", True),
+        ("\uff44b.py", True),
+        ("app/db.py/", True),
+        ("app/db.pyx", False),
+        ("app/xdb.py", False),
+        ("app/d.b.py", False),
+    ],
+)
+def test_a_path_of_no_file_may_be_one_of_that_name(path: str, may_be: bool) -> None:
+    assert modified("app/db.py", 1).may_be_changed(path) is may_be
+
+
+@pytest.mark.parametrize("pattern", ["!a.py", r"\#a.py", "[a].py", "a].py", "a[.py"])
+def test_a_pattern_that_codeowners_lacks_owns_nothing(pattern: str) -> None:
+    notes: list[str] = []
+    assert list(parse_owners(f"{pattern} @a\n", "CODEOWNERS", notes)) == []
+    assert notes == [f"CODEOWNERS:1: {pattern!r} is no pattern of CODEOWNERS; it is skipped"]
+
+
+def test_a_secret_of_the_baseline_is_found_by_its_value_and_by_its_line() -> None:
+    """A tool that hides the value has no other key than the line."""
+    known = secret("gitleaks", line=3, line_hash="0123456789abcdef:1")
+    hidden = secret("trivy", line=3, line_hash="0123456789abcdef:1")
+    assert known.secret is not None and hidden.secret is not None
+    hidden = replace(hidden, secret=replace(hidden.secret, id=None, key=None))
+    (before,) = merge([known, hidden]).groups
+    for now in (known, hidden):
+        current = merge([now])
+        compared = compare(current, [before])
+        assert compared.states[current.groups[0].identity] is not BaselineState.NEW, now.tool

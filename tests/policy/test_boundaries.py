@@ -16,9 +16,9 @@ from secagg.model.finding import Finding, Kind, Location, Package, Severity
 from secagg.policy import Action, BaselineState, Facts, Policy, ToolOutcome, Verdict, judge
 from secagg.policy.decision import PolicyException
 from secagg.policy.keys import questions, score_bounds
-from secagg.policy.load import extend
+from secagg.policy.load import extend, policy_document, policy_names, unknown_policy
 from secagg.policy.model import Match
-from secagg.policy.notation import ScoreRange, severities
+from secagg.policy.notation import ScoreRange, gap_pattern, severities
 from secagg.policy.reasons import sort_worst_first
 from secagg.policy.subject import subject, utc_day
 from secagg.system.dates import days
@@ -410,3 +410,50 @@ def test_why_no_tool_analysed_code(status: str, reason: str, missing: bool, said
     )
     told = decide(policy(), group(vulnerable()), runs=(COMPLETE, run))
     assert list(told.not_analysed) == [f"code was not analysed: {said}"]
+
+
+def test_a_policy_is_written_with_the_approvals_that_it_needs() -> None:
+    assert policy_document(policy(approval={"critical": 2, "high": 3}))["approval"] == {
+        "critical": 2,
+        "high": 3,
+    }
+    assert "approval" not in policy_document(policy())
+
+
+def test_an_unknown_policy_is_told_in_its_place() -> None:
+    error = unknown_policy("pr-gat", where="cases.yaml:1:1")
+    assert (str(error), error.hint) == (
+        "cases.yaml:1:1: no policy 'pr-gat'",
+        "did you mean pr-gate? a file, or one of the built-in ones: " + ", ".join(policy_names()),
+    )
+    assert "did you mean" not in (unknown_policy("zzzz").hint or "")
+
+
+@pytest.mark.parametrize(
+    ("key", "words"), [("verified", ("true", "false")), ("in_history_only", ("true", "false"))]
+)
+def test_what_is_known_of_a_secret_is_said(key: str, words: tuple[str, str]) -> None:
+    field = "verified" if key == "verified" else "history"
+    for value, word in zip((True, False), words, strict=True):
+        said = actual({key: True}, token(**{field: value}))
+        assert said.lower() in (word, "yes" if value else "no"), said
+    assert actual({key: True}, vulnerable()) == actual({"verified": True}, vulnerable())
+
+
+@pytest.mark.parametrize(
+    ("given", "cwe"),
+    [("CWE-79", "CWE-79"), ("cwe-079", "CWE-79"), (79, "CWE-79"), ("0", "CWE-0"), (0, "CWE-0")],
+)
+def test_how_a_cwe_is_written(given: object, cwe: str) -> None:
+    assert list(validate(Match, {"cwe": given}).cwe or ()) == [cwe]
+
+
+@pytest.mark.parametrize("text", ["*", "a*b", "??", "npm", "a* go *b"])
+def test_a_pattern_of_gaps_names_something(text: str) -> None:
+    if text == "npm":
+        assert gap_pattern(text) == text
+        return
+    with pytest.raises(
+        ValueError, match="^at least three characters in a row of the gap's sentence"
+    ):
+        gap_pattern(text)
