@@ -435,7 +435,8 @@ def test_an_unknown_policy_is_told_in_its_place() -> None:
 def test_what_is_known_of_a_secret_is_said(key: str, words: tuple[str, str]) -> None:
     field = "verified" if key == "verified" else "history"
     for value, word in zip((True, False), words, strict=True):
-        said = actual({key: True}, token(**{field: value}))
+        given: Any = {field: value}
+        said = actual({key: True}, token(**given))
         assert said.lower() in (word, "yes" if value else "no"), said
     assert actual({key: True}, vulnerable()) == actual({"verified": True}, vulnerable())
 
@@ -454,6 +455,6 @@ def test_a_pattern_of_gaps_names_something(text: str) -> None:
         assert gap_pattern(text) == text
         return
     with pytest.raises(
-        ValueError, match="^at least three characters in a row of the gap's sentence"
+        ValueError, match=r"^at least three characters in a row of the gap's sentence"
     ):
         gap_pattern(text)
