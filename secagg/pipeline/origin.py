@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from secagg.model.problem import STORE_FILE
+from secagg.system.patterns import lazy
 
 if TYPE_CHECKING:
     from secagg.github.event import Checkout
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 ENVIRONMENT = "SECAGG_STORE"
 _DETACHED = "HEAD"
 _SERVERS = ("https://", "http://")
+# A quick look at a name, before the redactor is imported: tokens have so many characters in a row.
+_MAYBE_SECRET = lazy(r"[A-Za-z0-9_-]{16}|[=@]")
 
 
 class Origin(Struct, frozen=True, kw_only=True):
@@ -36,7 +39,7 @@ def origin_of(root: Path, *, repository: str | None = None, branch: str | None =
     Without a remote the repository has the name of its directory. In a workflow the branch is the
     one that is checked out, whatever that of the event; outside of one a detached HEAD takes it
     from GITHUB_REF_NAME. A pull request gets a name that no branch can have, so that a fork's
-    ``main`` is not taken for ours.
+    ``main`` is not taken for ours. What has the shape of a secret is masked in both names.
     """
     from secagg.github.event import read_checkout
 
@@ -45,10 +48,19 @@ def origin_of(root: Path, *, repository: str | None = None, branch: str | None =
     if repository is None:
         repository = (checkout.repository if checkout else None) or top.name or "repository"
     return Origin(
-        repository=repository,
-        branch=branch if branch is not None else _branch(checkout),
+        repository=_masked(repository),
+        branch=_masked(branch if branch is not None else _branch(checkout)),
         commit=checkout.commit if checkout else None,
     )
+
+
+def _masked(name: str) -> str:
+    """Return ``name`` for the store and for screens, without tokens and passwords."""
+    if _MAYBE_SECRET.search(name) is None:
+        return name
+    from secagg.secrets.lastfilter import filtered_error
+
+    return filtered_error(name)
 
 
 def default_branch_of(repository: str) -> str | None:

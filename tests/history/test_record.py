@@ -28,6 +28,7 @@ from secagg.pipeline.record import (
 from secagg.policy import Decision, Verdict
 from secagg.policy.gaps import gap_key
 from secagg.scanners.base import PART_OF_HISTORY, Status, ToolRun
+from secagg.secrets.patterns import MASK
 from tests.change.repos import Repo
 
 
@@ -221,3 +222,24 @@ def test_auto_takes_a_stored_run_only_if_all_tools_of_the_scan_ran_in_it(
     assert auto("trivy", "trufflehog") == "a scan"
     assert auto("snyk") == "a scan"
     assert auto("snyk", scans=False) == stored
+
+
+def test_a_token_in_a_name_is_masked_wherever_the_name_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("GITHUB_HEAD_REF", "GITHUB_REF", "GITHUB_REF_NAME", "GITHUB_EVENT_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    token = "ghp_" + "aB3dE6" * 6
+    repo = Repo(tmp_path / "shop")
+    repo.commit()
+    repo.git("remote", "add", "origin", f"https://bot:{token}@github.com/acme/shop.git")
+    repo.git("checkout", "-q", "-b", f"fix/{token}")
+    assert (origin := origin_of(repo.root)).branch == f"fix/{MASK}"
+    assert origin.repository == "acme/shop"
+    # Who names it finds it.
+    assert origin_of(repo.root, branch=f"fix/{token}").branch == f"fix/{MASK}"
+    assert origin_of(repo.root, repository=f"acme/{token}").repository == f"acme/{MASK}"
+    monkeypatch.setenv("GITHUB_HEAD_REF", f"fix/{token}")
+    assert origin_of(repo.root).branch == f"pull request: fix/{MASK}"
+    long_name = "dependabot/npm_and_yarn/web/lodash-4.17.21"
+    assert origin_of(repo.root, branch=long_name).branch == long_name
