@@ -8,7 +8,7 @@ removed.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import cache
 from typing import Any
@@ -55,7 +55,17 @@ _WORDS = (
 )
 _CWE_IN_TEXT = lazy(rb"cwe[-_/: ]?0{0,3}(?:798|259|321)")
 _CREDENTIAL_CWES = frozenset({"CWE-798", "CWE-259", "CWE-321"})
-_QUOTED = lazy(r"""(["'`])((?:\\.|(?!\1)[^\\\n]){3,1000}?)\1""")
+# A literal of three characters or more, by its quotation mark. From a mark that is escaped a search
+# goes past the next ones: hence the limit on escapes.
+_MOST_ESCAPES = 64
+_QUOTED = lazy(
+    "|".join(
+        rf"{mark}(?:[^{mark}\\\n]|\\.){{3}}+[^{mark}\\\n]*+"
+        rf"(?:\\.[^{mark}\\\n]*+){{0,{_MOST_ESCAPES}}}+{mark}"
+        for mark in "\"'`"
+    )
+)
+_LONGEST_LITERAL = 1_000
 _PLACEHOLDER = lazy(r"\{\d{1,9}\}")
 # Quoted literals with placeholders in one message. Where it has more, arguments count as secrets.
 _MOST_TEMPLATES = 4
@@ -184,9 +194,25 @@ def learn_literals(text: str, redactor: Redactor) -> None:
 
     Plain words are left out: such messages quote names of headers and fields just as often.
     """
-    for match in _QUOTED.finditer(text):
-        if _SECRET_LIKE.search(match[2]):
-            redactor.identify(Secret(match[2].replace('\\"', '"').replace("\\\\", "\\")))
+    for start, end in _literals(text):
+        literal = text[start + 1 : end - 1]
+        if _SECRET_LIKE.search(literal):
+            redactor.identify(Secret(literal.replace('\\"', '"').replace("\\\\", "\\")))
+
+
+def _literals(text: str) -> Iterator[tuple[int, int]]:
+    """Yield where the quoted literals of ``text`` begin and end, with their quotation marks.
+
+    Two marks that are far from each other, such as two apostrophes, are no literal.
+    """
+    position = 0
+    while match := _QUOTED.search(text, position):
+        start, end = match.span()
+        if end - start - 2 <= _LONGEST_LITERAL:
+            yield start, end
+            position = end
+        else:
+            position = start + 1
 
 
 class _LongMessages:
@@ -208,7 +234,7 @@ class _LongMessages:
         templates = self._templates.get(text)
         if templates is None:
             learn_literals(_PLACEHOLDER.sub("\n", text), self._redactor)
-            quoted = dict.fromkeys(match[0] for match in _QUOTED.finditer(text))
+            quoted = dict.fromkeys(text[start:end] for start, end in _literals(text))
             templates = [literal for literal in quoted if _PLACEHOLDER.search(literal)]
             self._templates[text] = templates
         arguments = message.get("arguments")
@@ -279,4 +305,8 @@ def _masked_snippet(snippet: Any) -> Any:
 
 
 def _mask_literals(text: str, redactor: Redactor) -> str:
-    return _QUOTED.sub(lambda match: f"{match[1]}{MASK}{match[1]}", redactor.mask(text))
+    masked, pieces, done = redactor.mask(text), [], 0
+    for start, end in _literals(masked):
+        pieces += (masked[done : start + 1], MASK)
+        done = end - 1
+    return "".join((*pieces, masked[done:]))

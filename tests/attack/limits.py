@@ -108,6 +108,10 @@ REPORTS: Mapping[str, Callable[[], bytes]] = {
         [{"id": "hard-coded-key", "messageStrings": {"m": {"text": "'{0}' x" * 60_000}}}],
     ),
     "long-message-of-a-credential": lambda: sarif([{"message": {"text": "hard-coded" * 90_000}}]),
+    "escaped-quotes-of-a-credential": lambda: sarif(
+        [result('"\\' * 300_000)],
+        [{"id": "r", "name": "hard-coded-password", "properties": {"tags": ["CWE-798"]}}],
+    ),
     "parents-in-a-path": lambda: sarif([result(uri="../" * 300_000 + "x")]),
     "escapes-in-a-path": lambda: sarif([result(uri="%25" * 300_000)]),
     "many-small-results": lambda: sarif(many(lambda n: result(line=n + 1))),
