@@ -305,7 +305,8 @@ def _masked_snippet(snippet: Any) -> Any:
 
 
 def _mask_literals(text: str, redactor: Redactor) -> str:
-    masked, pieces, done = redactor.mask(text), [], 0
+    pieces: list[str] = []
+    masked, done = redactor.mask(text), 0
     for start, end in _literals(masked):
         pieces += (masked[done : start + 1], MASK)
         done = end - 1
