@@ -52,6 +52,17 @@ def make_tables(engine: Engine) -> None:
         connection.exec_driver_sql(f"INSERT INTO {VERSION_TABLE} VALUES (?)", (HEAD,))  # noqa: S608
 
 
+# What reading a row raises that holds another value than secagg has written; JSON may be deep.
+_BROKEN_ROW = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+
+
 class Store:
     """An open store. Each method is one transaction; all raise :class:`StoreError`."""
 
@@ -302,7 +313,7 @@ class Store:
         try:
             with transaction(self._engine, reads=reads) as connection:
                 yield connection
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+        except _BROKEN_ROW:
             with transaction(self._engine, reads=True) as connection:
                 faults = broken_rows(connection)
             if not faults:

@@ -256,6 +256,11 @@ def test_what_acts_in_a_store_is_looked_at(shop: Path, statement: str, said: str
             "a finding in the store",
         ),
         ("UPDATE run SET by_severity = '[1'", ("runs",), "1 row of run cannot be read (id 1)"),
+        (
+            f"UPDATE run SET by_severity = '{'[' * 100_000}'",
+            ("report",),
+            "1 row of run cannot be read (id 1)",
+        ),
         ("UPDATE run SET started_at = 'noon'", ("report",), "1 row of run cannot be read (id 1)"),
         ("UPDATE run SET started_at = x'ff'", ("runs",), "1 row of run cannot be read (id 1)"),
         (
