@@ -10,10 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from functools import cache
 from typing import Any
 
-import ahocorasick_rs
 import msgspec
 
 from secagg.jsonio.members import value_at
@@ -147,12 +145,7 @@ def _says_hard_coded(text: str) -> bool:
 def may_quote_credentials(data: bytes) -> bool:
     """Tell whether a SARIF report may have results of a rule on hard-coded credentials."""
     text = data.lower()
-    return bool(_words().find_matches_as_indexes(text)) or _CWE_IN_TEXT.search(text) is not None
-
-
-@cache
-def _words() -> ahocorasick_rs.BytesAhoCorasick:
-    return ahocorasick_rs.BytesAhoCorasick(_WORDS)
+    return any(word in text for word in _WORDS) or _CWE_IN_TEXT.search(text) is not None
 
 
 def learn_quoted(results: Iterable[Any], rules: RuleTable, redactor: Redactor) -> None:
