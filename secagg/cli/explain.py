@@ -16,10 +16,12 @@ from secagg.config import load_config
 from secagg.errors import ExitCode, UsageError
 from secagg.merge import explain as why
 from secagg.output import console
+from secagg.output.escape import terminal
 from secagg.output.rows import explanation_lines
 from secagg.pipeline.gate import plain_gate
 from secagg.pipeline.parse import parse_files
 from secagg.pipeline.write import SARIF_NAME, is_merged_row
+from secagg.scanners.base import Status
 from secagg.system.files import OUTPUT_DIRECTORY
 
 
@@ -72,6 +74,10 @@ def explain_row(
     outcome = parse_files(
         files or [str(last)], tool=None, root=root.resolve(), gate=plain_gate(root, settings)
     )
+    for result in outcome.results:
+        if result.run.status is Status.FAILED:
+            name = terminal(result.run.mode or result.run.tool)
+            console.err(f"secagg: warning: {name}: {terminal(result.run.reason or '')}\n")
     explanation = why(outcome.merged, identity)
     if is_merged_row(explanation.group):
         explanation = replace(explanation, warnings=[*explanation.warnings, _MERGED_VIEW])

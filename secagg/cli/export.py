@@ -57,7 +57,8 @@ def parquet(
     )
     for written in export_parquet(directory, scope):
         days = f"{written.days} day{'' if written.days == 1 else 's'}"
-        console.out(f"{written.table}: {written.rows} rows in {days}\n")
+        rows = f"{written.rows} row{'' if written.rows == 1 else 's'}"
+        console.out(f"{written.table}: {rows} in {days}\n")
     raise typer.Exit(ExitCode.PASS)
 
 

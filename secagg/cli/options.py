@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from secagg.cli import completion
+from secagg.errors import UsageError
 from secagg.pipeline.choices import SuppressedHandling, View
 
 if TYPE_CHECKING:
@@ -63,8 +64,14 @@ def _is_default(context: typer.Context, name: str | None) -> bool:
 
 
 def _root(context: typer.Context, param: typer.CallbackParam, value: Path) -> Path:
-    """Return the directory given, by default the root of the repository around this one."""
+    """Return the directory given, by default the root of the repository around this one.
+
+    Raises :class:`UsageError` where it does not exist: a failed checkout has no exceptions and no
+    problems, and must not count as clean.
+    """
     if not _is_default(context, param.name):
+        if not value.is_dir():
+            raise UsageError(f"{value} is not a directory")
         return value
     from secagg.system.root import find_root
 

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from secagg.cli.options import ColourOption, FormatOption, OutputFormat
+from secagg.cli.options import ColourOption, FormatOption, OutputFormat, RootOption
 from secagg.cli.screen import Screen
 from secagg.config import load_config
 from secagg.errors import ConfigError, ExitCode, UsageError
@@ -119,10 +119,7 @@ def check(
     policies: Annotated[
         list[str], typer.Argument(metavar="FILE", help="Policy files, or names of policies.")
     ],
-    root: Annotated[
-        Path,
-        typer.Option(metavar="DIR", help="The repository whose files and exceptions to check."),
-    ] = Path(),
+    root: RootOption = Path(),
     today: Annotated[
         datetime.datetime | None,
         typer.Option(formats=["%Y-%m-%d"], help="Check as on this day (UTC).", metavar="DATE"),

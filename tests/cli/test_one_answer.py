@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from secagg.cli.app import app
+from secagg.errors import UsageError
 
 _SEVERITIES = {"critical": 1, "high": 2, "low": 1, "unknown": 1}
 
@@ -84,6 +85,36 @@ def test_how_many_problems_there_are_of_each_severity(scanned: Path) -> None:
         _counts(_run(scanned, "report").stdout.splitlines()[0]),
     ]
     assert counts == [_SEVERITIES] * len(counts)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "report",
+        "gate",
+        "runs",
+        "show abcdef12",
+        "explain abcdef12",
+        "parse trivy.json",
+        "except list",
+        "policy check default",
+        "triage abcdef12 --state open --reason why",
+        "merge split abcdef12 --reason why",
+        "export parquet lake",
+    ],
+)
+def test_a_repository_that_is_not_there_is_refused(command: str, tmp_path: Path) -> None:
+    missing = tmp_path / "missing"
+    done = CliRunner().invoke(app, [*command.split(), "--root", str(missing)])
+    assert isinstance(done.exception, UsageError)
+    assert "missing is not a directory" in str(done.exception)
+    assert not missing.exists()
+
+
+def test_explain_names_a_report_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "cut.json").write_text('{"runs": [')
+    arguments = ["explain", "abcdef12", str(tmp_path / "cut.json"), "--root", str(tmp_path)]
+    assert "cut.json: the report ends in the middle" in CliRunner().invoke(app, arguments).stderr
 
 
 def test_the_gate_tells_which_of_its_counts_are_of_unknown_severity(scanned: Path) -> None:
