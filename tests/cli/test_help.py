@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -49,7 +50,9 @@ def test_every_command_has_help_by_h() -> None:
 
 
 @pytest.mark.parametrize("path", EXAMPLES)
-def test_examples_can_be_typed(path: str) -> None:
+def test_examples_can_be_typed(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "path" / "to" / "repo").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
     words = path.split()
     command = ROOT
     for word in words:
