@@ -6,7 +6,6 @@ import datetime
 import html
 import re
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
@@ -30,7 +29,7 @@ from secagg.serve.people import People, only_person
 from secagg.serve.settings import Proxy, Team
 from secagg.system.dates import utc_now
 from tests.history.make import ident, problem, run
-from tests.report.browser import launched, serious
+from tests.report.browser import serious
 
 NOW = utc_now()
 TODAY = NOW.date()
@@ -240,12 +239,6 @@ def test_weeks_count_what_came_and_what_was_fixed(url: str) -> None:
     assert [week.start.weekday() for week in counted] == [0] * 5
     monday = counted[-1].start
     assert monday <= TODAY < monday + datetime.timedelta(weeks=1)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with launched() as running:
-        yield running
 
 
 PATHS = ("/", "/problems", f"/problem?repository=acme%2Fweb&id={ident('w1')}")

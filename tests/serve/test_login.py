@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -9,10 +10,14 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import jwt
 import pytest
+import uvicorn
 from cryptography.hazmat.primitives.asymmetric import rsa
 from fastapi.testclient import TestClient
+from playwright.sync_api import Browser, expect
 
 from secagg.errors import ConfigError
+from secagg.model.problem import State, Triage
+from secagg.serve import server
 from secagg.serve.app import Served, make_app
 from secagg.serve.guard import CSRF_HEADER, Access, hosts_for
 from secagg.serve.login import Provider, local_target
@@ -20,7 +25,8 @@ from secagg.serve.people import People
 from secagg.serve.server import people_of
 from secagg.serve.sessions import Sessions
 from secagg.serve.settings import Login, Settings, Team, load_settings
-from tests.report.make import problem
+from tests.report.browser import ready
+from tests.report.make import problem, run
 from tests.serve.jobs import ADDRESS
 from tests.serve.memory import Memory
 from tests.standins.oidc_issuer import CLIENT, OidcIssuer
@@ -100,6 +106,7 @@ def test_a_person_logs_in_decides_and_logs_out(site: Site, issuer: OidcIssuer) -
     back = httpx.get(begun.headers["location"], trust_env=False).headers["location"]
     done = browser.get(back)
     assert (done.status_code, done.headers["location"]) == (303, "/?kind=secret")
+    assert '"person":"ana@example.com"' in browser.get("/").text
     for part in ("HttpOnly", "SameSite=lax", "Path=/", "Max-Age=43200"):
         assert part in done.headers["set-cookie"]
     csrf = site.csrf()
@@ -327,3 +334,38 @@ def test_the_settings_name_a_way_in(tmp_path: Any) -> None:
     with pytest.raises(ValueError, match="openid"):
         Login(issuer="https://login.example", client_id="x", scopes=("email",))
     assert people_of(Settings(address="https://secagg.example")) is None
+
+
+def test_a_browser_logs_in_approves_and_logs_out(issuer: OidcIssuer, browser: Browser) -> None:
+    listening = server.bind("127.0.0.1", 0)
+    address = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    sessions = Sessions(absolute=12 * HOUR, idle=HOUR, secure=False)
+    login = Login(issuer=issuer.url, client_id=CLIENT)
+    people = People(teams=TEAMS, sessions=sessions, provider=Provider(login, address, sessions))
+    waiting = problem("one")
+    waiting.approvals_needed = 2
+    waiting.unapproved = Triage(state=State.ACCEPTED, reason="behind a proxy", by="kim")
+    memory = Memory([waiting], [run()])
+    access = Access(hosts=hosts_for("127.0.0.1", listening.getsockname()[1]))
+    app = make_app(Served(open_source=lambda: memory, access=access, triage=memory, people=people))
+    running = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
+    thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]})
+    thread.start()
+    context = browser.new_context()
+    page = context.new_page()
+    # The issuer of the tests asks nobody, and sends the browser back at once.
+    ready(page, f"{address}/#state=all")
+    expect(page.locator(".row")).to_contain_text("accepted needs a second approval (1 of 2)")
+    page.locator(".row").first.click()
+    page.get_by_role("button", name="Approve: accepted").click()
+    expect(page.locator("#said")).to_contain_text("second approval")
+    page.get_by_role("button", name="Log out").click()
+    expect(page.locator("body")).to_contain_text("You are logged out")
+    assert context.cookies() == []
+    context.close()
+    running.should_exit = True
+    thread.join()
+    listening.close()
+    (decided,) = memory.problems()
+    assert decided.triage is not None
+    assert (decided.triage.by, decided.triage.reason) == ("ana@example.com", "behind a proxy")

@@ -63,3 +63,13 @@ function pastOf(p) {
   }).catch(() => { /* the panel goes without it */ });
   return place;
 }
+
+// Who has logged in here can log out; whom a proxy names does that there.
+async function logOut() {
+  await fetch("/logout", { method: "POST", headers: { "X-Secagg-Token": DATA.live.csrf } });
+  location.assign("/logout");
+}
+
+if (DATA.live.person) {
+  document.querySelector(".tools").append(make("button", { type: "button", title: DATA.live.person, onclick: logOut }, "Log out"));
+}
