@@ -3,12 +3,14 @@
 It serves the store (such as one that :mod:`bench.organisation` has filled; without ``--store`` it
 fills one in SQLite) and lets users read: the first page, lists of problems with and without a
 filter, the next page of a list, a search, and one problem, each at once after the other. It prints
-the median and the 95th of 100 by kind of page, and the most memory that the server had.
+the median and the 95th of 100 by kind of page, the processor time of the server for a page, and the
+most memory that it had.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import signal
 import statistics
@@ -92,6 +94,12 @@ def peak_mebibytes(process: int) -> float:
     return int(found[1]) / 1024
 
 
+def processor_seconds(process: int) -> float:
+    """Return the processor time that a process has used (Linux, proc(5))."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def main() -> None:
     """Measure and print a line for each kind of page."""
     parser = argparse.ArgumentParser(prog="bench.pages", description="Measure the pages of all.")
@@ -107,6 +115,7 @@ def main() -> None:
                 fill(opened, chosen.problems // 500, 2)
         times: dict[str, list[float]] = defaultdict(list)
         with serving(store, Path(directory)) as (base, cookie, server):
+            before = processor_seconds(server.pid)
             users = [
                 threading.Thread(target=read, args=(base, cookie, chosen.seconds, times))
                 for _ in range(chosen.users)
@@ -116,12 +125,14 @@ def main() -> None:
             for user in users:
                 user.join()
             memory = peak_mebibytes(server.pid)
+            used = processor_seconds(server.pid) - before
     every = [value for values in times.values() for value in values]
     for kind, values in (*times.items(), ("all", every)):
         p95 = statistics.quantiles(values, n=20)[-1]
         median = statistics.median(values)
         sys.stdout.write(f"{kind:24} {len(values):6} {median:7.3f} s {p95:7.3f} s p95\n")
-    sys.stdout.write(f"server: {memory:.0f} MiB at the most\n")
+    each = 1000 * used / len(every)
+    sys.stdout.write(f"server: {each:.1f} ms of processor a page, {memory:.0f} MiB at the most\n")
 
 
 if __name__ == "__main__":
