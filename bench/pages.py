@@ -2,8 +2,8 @@
 
 It serves the store (such as one that :mod:`bench.organisation` has filled; without ``--store`` it
 fills one in SQLite) and lets users read: the first page, lists of problems with and without a
-filter, the next page of a list, a search, and one problem, each at once after the other. It prints
-the median and the 95th of 100 by kind of page, the processor time of the server for a page, and the
+filter, the next page of a list, a search, and one problem, with a pause between them. It prints the
+median and the 95th of 100 by kind of page, the processor time of the server for a page, and the
 most memory that it had.
 """
 
@@ -61,8 +61,10 @@ def serving(store: str, root: Path) -> Iterator[tuple[str, str, subprocess.Popen
             server.send_signal(signal.SIGINT)
 
 
-def read(base: str, cookie: str, seconds: float, times: dict[str, list[float]]) -> None:
-    """Read pages for so many seconds, as one user does."""
+def read(
+    base: str, cookie: str, seconds: float, pause: float, times: dict[str, list[float]]
+) -> None:
+    """Read pages for so many seconds, as one user does, with a pause after each page."""
     end = time.monotonic() + seconds
     with httpx.Client(
         base_url=base, headers={"Cookie": cookie}, trust_env=False, timeout=60
@@ -73,6 +75,7 @@ def read(base: str, cookie: str, seconds: float, times: dict[str, list[float]]) 
             answer = client.get(path)
             times[kind].append(time.perf_counter() - started)
             answer.raise_for_status()
+            time.sleep(pause)
             return answer.text
 
         while time.monotonic() < end:
@@ -107,6 +110,7 @@ def main() -> None:
     parser.add_argument("--problems", type=int, default=10_000, help="without --store")
     parser.add_argument("--users", type=int, default=10)
     parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--pause", type=float, default=1.0, help="seconds between two pages")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         store = chosen.store or f"sqlite:///{directory}/store.db"
@@ -117,7 +121,9 @@ def main() -> None:
         with serving(store, Path(directory)) as (base, cookie, server):
             before = processor_seconds(server.pid)
             users = [
-                threading.Thread(target=read, args=(base, cookie, chosen.seconds, times))
+                threading.Thread(
+                    target=read, args=(base, cookie, chosen.seconds, chosen.pause, times)
+                )
                 for _ in range(chosen.users)
             ]
             for user in users:

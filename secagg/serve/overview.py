@@ -1,7 +1,8 @@
 """What the page for all repositories shows: counts by repository, team and owner, and gaps.
 
 What a person may not read is in no number: every count is made of the repositories that the person
-may read. Counts are kept for half a minute for each set of rights.
+may read. Counts are kept for each set of rights: after half a minute the next reader gets them once
+more while they are counted anew, and after five minutes waits for new ones.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 from secagg.errors import StoreError
 from secagg.history import Store
@@ -26,7 +28,8 @@ from secagg.system.dates import utc_now
 
 EVERY_BRANCH = "*"
 """Stands for all branches, as in ``--branch '*'``."""
-_KEPT_SECONDS = 30.0
+_FRESH_SECONDS = 30.0
+_KEPT_SECONDS = 300.0
 # As many sets of rights as are kept at once.
 _MOST_KEPT = 50
 _QUIET = datetime.timedelta(days=7)
@@ -71,7 +74,12 @@ class Overview:
 @dataclass(slots=True)
 class _Kept:
     overview: Overview
-    until: float
+    counted: float
+    counting: bool = False
+
+
+def _in_a_thread(work: Callable[[], None]) -> None:
+    threading.Thread(target=work, daemon=True).start()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -79,7 +87,8 @@ class AllRepositories:
     """The store behind the page; ``open_store`` is called at first and after a failure.
 
     ``teams`` are listed by their repositories. ``branch`` is the one that is shown of each
-    repository, by default its default branch; :data:`EVERY_BRANCH` is all of them.
+    repository, by default its default branch; :data:`EVERY_BRANCH` is all of them. ``later`` does
+    work that no reader waits for.
     """
 
     open_store: Callable[[], Store]
@@ -87,26 +96,46 @@ class AllRepositories:
     branch: str | None = None
     now: Callable[[], datetime.datetime] = utc_now
     clock: Callable[[], float] = time.monotonic
+    later: Callable[[Callable[[], None]], None] = _in_a_thread
     _kept: dict[tuple[Grant, ...], _Kept] = field(default_factory=dict)
+    _locks: dict[tuple[Grant, ...], threading.Lock] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _opened: Store | None = None
     _lock_of_store: threading.Lock = field(default_factory=threading.Lock)
 
     def overview(self, person: Caller) -> Overview:
-        """Return the counts for ``person``, at most half a minute old."""
-        kept = self._kept.get(person.grants)
-        if kept is not None and self.clock() < kept.until:
-            return kept.overview
-        with self._lock:
-            # Another request may have counted meanwhile.
+        """Return the counts for ``person``, which say when they were made."""
+        with self._lock_of(person.grants):
             kept = self._kept.get(person.grants)
-            if kept is None or self.clock() >= kept.until:
-                kept = _Kept(self._count(person), self.clock() + _KEPT_SECONDS)
-                while len(self._kept) >= _MOST_KEPT:
-                    del self._kept[next(iter(self._kept))]
-                self._kept.pop(person.grants, None)
-                self._kept[person.grants] = kept
+            age = float("inf") if kept is None else self.clock() - kept.counted
+            if kept is None or age >= _KEPT_SECONDS:
+                return self._renew(person)
+            if age < _FRESH_SECONDS or kept.counting:
+                return kept.overview
+            kept.counting = True
+        self.later(partial(self._renew_or_keep, person, kept))
         return kept.overview
+
+    def _lock_of(self, grants: tuple[Grant, ...]) -> threading.Lock:
+        """Return the lock of a set of rights, so that the same counts are not made twice."""
+        with self._lock:
+            while len(self._locks) >= _MOST_KEPT and grants not in self._locks:
+                oldest = next(iter(self._locks))
+                del self._locks[oldest]
+                self._kept.pop(oldest, None)
+            return self._locks.setdefault(grants, threading.Lock())
+
+    def _renew(self, person: Caller) -> Overview:
+        overview = self._count(person)
+        self._kept[person.grants] = _Kept(overview, self.clock())
+        return overview
+
+    def _renew_or_keep(self, person: Caller, kept: _Kept) -> None:
+        """Count anew; where the store fails, the next reader tries again."""
+        try:
+            self._renew(person)
+        except StoreError:
+            kept.counting = False
 
     def problems(
         self,
