@@ -35,7 +35,7 @@ _LISTS = {
     "list of one severity": "/problems?severity=critical",
     "list of one repository": "/problems?repository=acme%2Fr00007",
     "overdue": "/problems?overdue=1&sort=due",
-    "search": "/problems?q=lodash",
+    "search": "/problems?q=package-18",
 }
 _PROBLEM = re.compile(r'href="(/problem\?[^"]+)"')
 _NEXT = re.compile(r'href="(/problems\?[^"]*after=[^"]+)">Next')
