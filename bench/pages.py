@@ -126,8 +126,11 @@ def main() -> None:
                 )
                 for _ in range(chosen.users)
             ]
+            # One after the other, and at a server that has been asked before.
+            httpx.get(base, headers={"Cookie": cookie}, trust_env=False, timeout=60)
             for user in users:
                 user.start()
+                time.sleep(chosen.pause)
             for user in users:
                 user.join()
             memory = peak_mebibytes(server.pid)
