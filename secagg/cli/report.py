@@ -205,7 +205,10 @@ class ReportRequest(FilterWords):
 
     @property
     def details(self) -> bool:
-        """Whether the format shows more of a problem than a list does."""
+        """Whether the format or a filter needs more of a problem than a list shows."""
+        # The rules and files of all its sources are among the details.
+        if self.id or self.path:
+            return True
         return self.output_format is not None and self.output_format not in LISTS
 
 

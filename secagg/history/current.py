@@ -20,7 +20,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, delete, func, select, tuple_
+from sqlalchemy import Connection, Select, delete, func, select, text, tuple_
+from sqlalchemy.exc import DBAPIError
 
 from secagg.history import carryover, deciding, reading, replay
 from secagg.history import tables as t
@@ -166,6 +167,32 @@ def rebuild(connection: Connection) -> None:
     """Write all rows anew, one branch at a time."""
     for branch in connection.execute(select(t.branch.c.id)).scalars().all():
         refresh(connection, branch, None)
+
+
+SEARCH_INDEXES = {
+    "ix_current_text_texts": "(texts gin_trgm_ops)",
+    "ix_current_text_decided": "(decided_texts gin_trgm_ops) WHERE decided_texts IS NOT NULL",
+}
+"""The indexes for searches in PostgreSQL, by name."""
+
+
+def make_search_indexes(connection: Connection) -> None:
+    """Make the indexes for searches, where the database has the extension ``pg_trgm``.
+
+    Without them a search looks through all rows.
+    """
+    if connection.dialect.name != "postgresql":
+        return
+    try:
+        with connection.begin_nested():
+            connection.execute(text("CREATE EXTENSION IF NOT EXISTS pg_trgm"))
+            for name, of in SEARCH_INDEXES.items():
+                connection.execute(
+                    text(f"CREATE INDEX IF NOT EXISTS {name} ON current_text USING gin {of}")
+                )
+    except DBAPIError:
+        # The user may not make it, or the server's package lacks it.
+        return
 
 
 def load(
@@ -452,7 +479,9 @@ def _rows(
         problem.triage = None
     values = (
         *key[:2],
-        *map(_clean, (*key[2:], problem.identity, _worst(problem), place)),
+        *map(_clean, (*key[2:], problem.identity)),
+        "".join(f"{OWN}{_clean(name)}" for name in sorted(_names_in(problem))),
+        *map(_clean, (_worst(problem), place)),
         line,
         _clean(rule),
         problem.severity.rank,
@@ -482,11 +511,9 @@ def _rows(
         *decided,
         bool(stored.missing) or (on_it is not None and on_it.decision.state is State.FIXED),
     )
-    own = dict.fromkeys((problem.identity, *problem.known_as))
-    names = "".join(f"{OWN}{_clean(name)}" for name in own)
     return (
         values,
-        (*key[:2], names, _clean(texts), None if decided_texts is None else _clean(decided_texts)),
+        (*key[:2], _clean(texts), None if decided_texts is None else _clean(decided_texts)),
     )
 
 
@@ -579,16 +606,16 @@ def _several(names: Iterable[str]) -> str:
     return f"{EACH}{joined}{EACH}" if joined else ""
 
 
-def _clean(text: str) -> str:
+def _clean(value: str) -> str:
     """Escape what the database cannot store, and what separates names."""
-    if _SPECIAL.search(text) is None:
-        return text
-    return _SPECIAL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
+    if _SPECIAL.search(value) is None:
+        return value
+    return _SPECIAL.sub(lambda match: f"\\x{ord(match[0]):02x}", value)
 
 
-def clean(text: str) -> str:
-    """Return ``text`` as the columns have it."""
-    return _clean(text)
+def clean(value: str) -> str:
+    """Return ``value`` as the columns have it."""
+    return _clean(value)
 
 
 def _place(problem: Problem) -> tuple[str, int, str]:

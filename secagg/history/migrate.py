@@ -121,6 +121,7 @@ def _run(connection: Connection, to: str, *, up: bool, scripts: Path) -> None:
     if revision_of(connection) == HEAD != before:
         # It follows from the other tables, so no revision need know how.
         current.rebuild(connection)
+        current.make_search_indexes(connection)
     faults = validate(connection)
     counts_after = row_counts(connection)
     faults += [

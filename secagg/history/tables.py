@@ -289,6 +289,7 @@ current_problem = Table(
     _ordered("repository"),
     _ordered("branch"),
     _ordered("identity"),
+    _ordered("names"),
     _ordered("worst"),
     _ordered("place"),
     _number("line"),
@@ -342,11 +343,14 @@ current_text = Table(
     METADATA,
     _number("branch_id", Integer, key=True),
     _number("finding_id", key=True),
-    _ordered("names"),
     _ordered("texts"),
     _ordered("decided_texts", null=True),
 )
-"""What people search for in a :data:`current_problem`: its ids, and its texts in lower case."""
+"""What people search for in a :data:`current_problem`, in lower case.
+
+``decided_texts`` are those while the decision counts. PostgreSQL has indexes of trigrams for both,
+where it may (:func:`secagg.history.current.make_search_indexes`).
+"""
 
 TABLES = tuple(table.name for table in METADATA.sorted_tables)
 """The names of all tables, each after those that it refers to."""

@@ -14,6 +14,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from string import hexdigits
 from typing import Any, Protocol
 
 from sqlalchemy import (
@@ -335,7 +336,6 @@ class Question:
             if patterns := getattr(filters, name):
                 yield self._fitting(Filters(**{name: patterns}), column, problem_of)
         if filters.ids:
-            self._with_text = True
             by_id = self._fitting(Filters(ids=filters.ids), _P.ids, current.problem_of_ids)
             yield or_(by_id, *_begins(filters.ids))
         if filters.older_than is not None:
@@ -464,8 +464,8 @@ def _begins(ids: Iterable[str]) -> Iterator[ColumnElement[bool]]:
     """Yield the conditions of the first digits of a problem's id."""
     for text in sorted(ids):
         digits = text.strip().lower().replace("-", "")
-        if len(digits) >= SHORTEST:
-            yield _X.names.like(f"%{_escaped(OWN + clean(digits))}%", escape="\\")
+        if len(digits) >= SHORTEST and not digits.strip(hexdigits):
+            yield _P.names.like(f"%{OWN}{digits}%")
 
 
 def _escaped(text: str) -> str:

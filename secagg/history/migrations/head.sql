@@ -206,6 +206,7 @@ CREATE TABLE current_problem (
 	repository TEXT NOT NULL,
 	branch TEXT NOT NULL,
 	identity TEXT NOT NULL,
+	names TEXT NOT NULL,
 	worst TEXT NOT NULL,
 	place TEXT NOT NULL,
 	line INTEGER NOT NULL,
@@ -251,7 +252,6 @@ CREATE INDEX ix_current_problem_may_change ON current_problem (branch_id) WHERE 
 CREATE TABLE current_text (
 	branch_id INTEGER NOT NULL,
 	finding_id INTEGER NOT NULL,
-	names TEXT NOT NULL,
 	texts TEXT NOT NULL,
 	decided_texts TEXT,
 	PRIMARY KEY (branch_id, finding_id)

@@ -23,6 +23,7 @@ def upgrade() -> None:
         sa.Column("repository", _TEXT, nullable=False),
         sa.Column("branch", _TEXT, nullable=False),
         sa.Column("identity", _TEXT, nullable=False),
+        sa.Column("names", _TEXT, nullable=False),
         sa.Column("worst", _TEXT, nullable=False),
         sa.Column("place", _TEXT, nullable=False),
         sa.Column("line", _BIG, nullable=False),
@@ -70,7 +71,6 @@ def upgrade() -> None:
     op.create_table(
         "current_text",
         *_key(),
-        sa.Column("names", _TEXT, nullable=False),
         sa.Column("texts", _TEXT, nullable=False),
         sa.Column("decided_texts", _TEXT, nullable=True),
         sa.PrimaryKeyConstraint("branch_id", "finding_id"),
