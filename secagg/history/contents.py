@@ -88,7 +88,7 @@ def write_contents(
                 contents[problem.identity],
                 findings[problem.identity],
                 digests[problem.identity],
-                _component(problem),
+                written.component(problem),
                 written.mask(problem.tools),
                 documents[problem.identity],
                 problem.severity.value,
@@ -99,7 +99,7 @@ def write_contents(
     return {
         findings[p.identity]: WrittenProblem(
             findings[p.identity],
-            Seen(_component(p), written.mask(p.tools), contents[p.identity], p.baseline),
+            Seen(written.component(p), written.mask(p.tools), contents[p.identity], p.baseline),
             p,
         )
         for p in problems
@@ -107,11 +107,19 @@ def write_contents(
 
 
 class _Rows:
-    """The bits of tools, which few combinations have."""
+    """The components and the bits of tools, of which there are few combinations."""
 
     def __init__(self, bits: Mapping[str, int]) -> None:
         self._bits = bits
         self._masks: dict[tuple[str, ...], int] = {}
+        self._components: dict[str | None, str] = {}
+
+    def component(self, problem: Problem) -> str:
+        """Return the component, as one text for all its problems."""
+        name = self._components.get(problem.component)
+        if name is None:
+            name = self._components[problem.component] = _component(problem)
+        return name
 
     def mask(self, tools: tuple[str, ...]) -> int:
         """Return the bits of ``tools`` together."""
@@ -159,12 +167,7 @@ def write_aliases(
     }
     if not reported:
         return
-    statement = select(t.alias.c.finding_id, t.alias.c.identity, t.alias.c.run_id).where(
-        t.alias.c.branch_id == place.branch
-    )
-    findings = {finding for finding, _ in reported}
-    rows = select_in(connection, statement, t.alias.c.finding_id, findings)
-    stored = {(finding, other): run for finding, other, run in rows}
+    stored = _stored_aliases(connection, place, {finding for finding, _ in reported})
     insert_rows(
         connection,
         t.alias,
@@ -186,6 +189,19 @@ def write_aliases(
             .values(run_id=place.run),
             [{"finding": finding, "other": other} for finding, other in moved],
         )
+
+
+def _stored_aliases(
+    connection: Connection, place: RunPlace, findings: Collection[int]
+) -> dict[tuple[int, str], int]:
+    """Return, by finding and identity, the run from which the alias is valid."""
+    if place.previous is None and place.following is None:
+        return {}
+    statement = select(t.alias.c.finding_id, t.alias.c.identity, t.alias.c.run_id).where(
+        t.alias.c.branch_id == place.branch
+    )
+    rows = select_in(connection, statement, t.alias.c.finding_id, findings)
+    return {(finding, other): run for finding, other, run in rows}
 
 
 def _runs_after(connection: Connection, place: RunPlace) -> set[int | None]:

@@ -70,8 +70,11 @@ def clock_of(connection: Connection) -> datetime.datetime:
 
     It is the same for all who write to a shared database, whatever their own clocks say.
     """
-    # The type that the function has by itself differs between the databases.
-    moment: datetime.datetime = connection.execute(select(func.current_timestamp())).scalar_one()
+    return in_utc(connection.execute(select(func.current_timestamp())).scalar_one())
+
+
+def in_utc(moment: datetime.datetime) -> datetime.datetime:
+    """Return a time of the database's clock in UTC; without a zone, as in SQLite, it is that."""
     if moment.tzinfo is None:
         return moment.replace(tzinfo=datetime.UTC)
     return moment.astimezone(datetime.UTC)

@@ -15,8 +15,8 @@ from secagg.history import current, replay, sightings
 from secagg.history import tables as t
 from secagg.history.bulk import select_in
 from secagg.history.contents import Known, WrittenProblem, write_aliases, write_contents
-from secagg.history.engine import clock_of, to_text
-from secagg.history.sightings import EPSS, SIGHTINGS, RunPlace, at_run, place_of
+from secagg.history.engine import in_utc, to_text
+from secagg.history.sightings import EPSS, SIGHTINGS, RunPlace, at_run
 from secagg.history.standing import Standing
 from secagg.model.problem import Problem, RunRecord
 from secagg.system.dates import utc_now
@@ -54,23 +54,21 @@ def record(
     is the whole tree): only problems that these tools no longer see are fixed. With
     ``reserved_tools`` a run brings few names of other tools, so that these keep their places.
     """
-    repository = _id(connection, "repository", name=run.repository)
-    lock(connection, repository)
-    recorded = select(t.run.c.id).where(t.run.c.key == run.key)
-    if connection.execute(recorded).first() is not None:
+    repository, now = _locked_repository(connection, run.repository, run.default_branch)
+    recorded, branch, previous, following = _neighbours(connection, repository, run)
+    if recorded is not None:
         return ImportedRun(again=True)
-    _refuse_future(connection, run)
-    if run.default_branch is not None:
-        _set_default_branch(connection, repository, run.default_branch)
-    branch = _id(connection, "branch", repository_id=repository, name=run.branch)
+    _refuse_future(run, now)
+    if branch is None:
+        branch = _insert_branch(connection, repository, run.branch)
     tools = {tool for problem in problems for tool in problem.tools}
     covered = set(covered)
     bits = _tool_bits(connection, tools | {tool for tool, _ in covered}, reserved_tools)
     run_id = _insert_run(connection, run, branch)
     _insert_tool_runs(connection, run, run_id, covered, bits)
-    place = place_of(connection, branch, run_id)
-    if place.following is None:
-        return _record_newest(connection, repository, place, problems, bits)
+    place = RunPlace(branch, run_id, previous, following)
+    if following is None:
+        return _record_newest(connection, repository, place, problems, bits, covered)
     return _record_late(connection, repository, place, problems, bits)
 
 
@@ -80,26 +78,33 @@ def _record_newest(
     place: RunPlace,
     problems: Sequence[Problem],
     bits: Mapping[str, int],
+    covered: Iterable[tuple[str, str]],
 ) -> ImportedRun:
     """Record what the branch's newest run saw: what has changed since the run before."""
     known: dict[str, Known] = {}
     last: dict[int, tuple[Any, ...]] = {}
     last_epss: dict[int, tuple[Any, ...]] = {}
-    for identity, finding, content, digest, baseline, epss in _open_findings(connection, place):
-        known[identity] = Known(finding, content, digest)
-        last[finding] = content, baseline
-        if epss is not None:
-            last_epss[finding] = (epss,)
+    unfixed: dict[int, Standing] = {}
+    for identity, digest, finding, *row in _unfixed(connection, place):
+        one = unfixed[finding] = replay.standing_of(row, place.previous)
+        if one.last == place.previous:
+            known[identity] = Known(finding, one.content, digest)
+            last[finding] = one.content, one.baseline
+            if one.epss is not None:
+                last_epss[finding] = (one.epss,)
     written = write_contents(connection, repository, problems, bits, known)
     opened, closed = sightings.append(connection, SIGHTINGS, place, _values(written), last)
     changed_epss = sightings.append(connection, EPSS, place, _epss(written), last_epss)
-    _set_epss(connection, place, written, changed_epss[0] | changed_epss[1])
+    # The standings of what is opened are written below.
+    _set_epss(connection, place, written, (changed_epss[0] | changed_epss[1]) - opened)
     write_aliases(connection, place, [written[finding] for finding in opened])
     standings = replay.advance(
         connection,
         place,
         {finding: one.seen for finding, one in written.items()},
         {finding: one.problem.epss for finding, one in written.items()},
+        unfixed,
+        _bits_by_component(covered, bits),
         opened=opened,
         gone=closed - written.keys(),
     )
@@ -128,23 +133,89 @@ def _record_late(
     return _changes(place.run, standings, written)
 
 
-def _open_findings(connection: Connection, place: RunPlace) -> Iterable[Any]:
-    """Select what the run before saw, if there is one: the branch's newest run until now."""
+def _locked_repository(
+    connection: Connection, name: str, default_branch: str | None
+) -> tuple[int, datetime.datetime]:
+    """Lock the repository, which is added if it is new; return its id, and the database's time.
+
+    ``default_branch`` is written unless it is None.
+    """
+    statement = (
+        select(t.repository.c.id, t.repository.c.default_branch, func.current_timestamp())
+        .where(t.repository.c.name == name)
+        .with_for_update(key_share=True)
+    )
+    row = connection.execute(statement).first()
+    if row is None:
+        # Another process may add it at the same time.
+        added = text("INSERT INTO repository (name) VALUES (:name) ON CONFLICT DO NOTHING")
+        connection.execute(added, {"name": name})
+        row = connection.execute(statement).one()
+    number, stored_default, now = row
+    if default_branch not in (None, stored_default):
+        connection.execute(
+            update(t.repository)
+            .where(t.repository.c.id == number)
+            .values(default_branch=default_branch)
+        )
+    return number, in_utc(now)
+
+
+_NEIGHBOURS = text(
+    """
+SELECT (SELECT id FROM run WHERE key = :key), b.id,
+  (SELECT id FROM run WHERE branch_id = b.id AND (started_at, key) < (:started, :key)
+   ORDER BY started_at DESC, key DESC LIMIT 1),
+  (SELECT id FROM run WHERE branch_id = b.id AND (started_at, key) > (:started, :key)
+   ORDER BY started_at, key LIMIT 1)
+FROM (SELECT 1) one LEFT JOIN branch b ON b.repository_id = :repository AND b.name = :branch
+"""
+)
+
+
+def _neighbours(connection: Connection, repository: int, run: RunRecord) -> Any:
+    """Return the ids of the run itself if it is recorded, its branch, and the runs beside it."""
+    values = {
+        "key": run.key,
+        "started": to_text(run.started_at),
+        "repository": repository,
+        "branch": run.branch,
+    }
+    return connection.execute(_NEIGHBOURS, values).one()
+
+
+def _insert_branch(connection: Connection, repository: int, name: str) -> int:
+    statement = text(
+        "INSERT INTO branch (repository_id, name) VALUES (:repository, :name) RETURNING id"
+    )
+    values = {"repository": repository, "name": name}
+    return int(connection.execute(statement, values).scalar_one())
+
+
+def _unfixed(connection: Connection, place: RunPlace) -> Iterable[Any]:
+    """Select what the run before saw, and what is open though it did not see it."""
     if place.previous is None:
         return ()
     return connection.execute(
-        select(
-            t.finding.c.identity,
-            t.finding.c.id,
-            t.content.c.id,
-            t.content.c.digest,
-            t.standing.c.baseline,
-            t.standing.c.epss,
-        )
+        select(t.finding.c.identity, t.content.c.digest, t.standing.c.finding_id, *replay.STANDING)
         .join(t.finding, t.finding.c.id == t.standing.c.finding_id)
         .join(t.content, t.content.c.id == t.standing.c.content_id)
-        .where(t.standing.c.branch_id == place.branch, t.standing.c.last_run_id.is_(None))
+        .where(
+            t.standing.c.branch_id == place.branch,
+            t.standing.c.fixed_run_id.is_(None),
+            t.standing.c.superseded_run_id.is_(None),
+        )
     )
+
+
+def _bits_by_component(
+    covered: Iterable[tuple[str, str]], bits: Mapping[str, int]
+) -> dict[str, int]:
+    """Return, by component, the tools (as bits) that looked at everything in it."""
+    by_component: dict[str, int] = {}
+    for tool, component in covered:
+        by_component[component] = by_component.get(component, 0) | bits[tool]
+    return by_component
 
 
 def _values(written: Mapping[int, WrittenProblem]) -> dict[int, tuple[Any, ...]]:
@@ -191,12 +262,11 @@ def _changes(
     )
 
 
-def _refuse_future(connection: Connection, run: RunRecord) -> None:
-    """Raise :class:`StoreError` for a scan from the future.
+def _refuse_future(run: RunRecord, now: datetime.datetime) -> None:
+    """Raise :class:`StoreError` for a scan from the future; ``now`` is the database's time.
 
     It would stay the newest of its branch, and what later scans see would count as seen before.
     """
-    now = clock_of(connection)
     started = run.started_at
     if started.tzinfo is None:
         started = started.replace(tzinfo=datetime.UTC)
@@ -206,32 +276,6 @@ def _refuse_future(connection: Connection, run: RunRecord) -> None:
             f"{started:%Y-%m-%d %H:%M} UTC, and the store's clock says {now:%Y-%m-%d %H:%M}",
             hint="set the clock of the machine that scanned, or correct the time in the report",
         )
-
-
-def _set_default_branch(connection: Connection, repository: int, name: str) -> None:
-    connection.execute(
-        update(t.repository)
-        .where(
-            t.repository.c.id == repository,
-            t.repository.c.default_branch.is_distinct_from(name),
-        )
-        .values(default_branch=name)
-    )
-
-
-def _id(connection: Connection, table: str, **values: Any) -> int:
-    names = ", ".join(values)
-    marks = ", ".join(f":{name}" for name in values)
-    where = " AND ".join(f"{name} = :{name}" for name in values)
-    select = text(f"SELECT id FROM {table} WHERE {where}")  # noqa: S608
-    row_id = connection.execute(select, values).scalar()
-    if row_id is None:
-        connection.execute(
-            text(f"INSERT INTO {table} ({names}) VALUES ({marks}) ON CONFLICT DO NOTHING"),  # noqa: S608
-            values,
-        )
-        row_id = connection.execute(select, values).scalar_one()
-    return int(row_id)
 
 
 def lock(connection: Connection, repository: int) -> None:

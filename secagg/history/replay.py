@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
-from dataclasses import astuple, replace
+from dataclasses import fields, replace
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Connection, Select, delete, select
 
 from secagg.history import tables as t
-from secagg.history.bulk import chunks, insert_rows, select_in
+from secagg.history.bulk import chunks, insert_rows, is_in, select_in
 from secagg.history.sightings import Interval, RunPlace, runs_of
 from secagg.history.standing import Covered, Looks, Seen, Standing, simulate, step
 
@@ -28,6 +29,10 @@ _COLUMNS = (
 )
 STANDING = [t.standing.c[name] for name in _COLUMNS]
 """The columns that :func:`standing_of` reads."""
+
+
+# Those after the first two. dataclasses.astuple copies each value, and takes thirty times as long.
+_rest = attrgetter(*[field.name for field in fields(Standing)][2:])
 
 
 class Runs:
@@ -54,26 +59,36 @@ def advance(
     place: RunPlace,
     seen: Mapping[int, Seen],
     epss: Mapping[int, float | None],
+    unfixed: Mapping[int, Standing],
+    covered: Covered,
     *,
     opened: Set[int],
     gone: Set[int],
 ) -> dict[int, Standing]:
     """Take the step of the branch's newest run; return the standings that it looked at.
 
-    ``opened`` are the findings that the run saw otherwise than the run before, and ``gone`` those
-    that only the run before saw: nothing else can have changed but fixes.
+    ``unfixed`` are all open standings after the run before. ``opened`` are the findings that the
+    run saw otherwise than that run, and ``gone`` those that only that run saw: nothing else can
+    have changed but fixes.
     """
-    pairs = _pairs(connection, place.branch, opened | gone)
-    touched = opened | gone | {finding for pair in pairs for finding in pair}
-    statement = _standings(place.branch)
-    rows = list(select_in(connection, statement, t.standing.c.finding_id, touched))
-    unfixed = statement.where(
-        t.standing.c.last_run_id.is_not(None),
-        t.standing.c.fixed_run_id.is_(None),
-        t.standing.c.superseded_run_id.is_(None),
+    first = place.previous is None
+    pairs: set[tuple[int, int]] = (
+        set() if first else _pairs(connection, place.branch, opened | gone)
     )
-    rows += connection.execute(unfixed)
-    before = {finding: standing_of(row, place.previous) for finding, *row in rows}
+    touched = opened | gone | {finding for pair in pairs for finding in pair}
+    before = {
+        finding: one
+        for finding, one in unfixed.items()
+        if finding in touched or one.last != place.previous
+    }
+    if not first:
+        rows = select_in(
+            connection,
+            _standings(place.branch),
+            t.standing.c.finding_id,
+            touched - unfixed.keys(),
+        )
+        before |= {finding: standing_of(row, place.previous) for finding, *row in rows}
     standings = {finding: replace(standing) for finding, standing in before.items()}
     now = {finding: seen[finding] for finding in touched if finding in seen}
     positions: dict[int, int] = {}
@@ -85,12 +100,13 @@ def advance(
             )
         return positions[run]
 
-    step(standings, place.run, now, pairs, covered_by(connection, place.run), order)
-    for finding in opened:
+    step(standings, place.run, now, pairs, covered, order)
+    for finding in now:
         standings[finding].epss = epss[finding]
     # What is gone has its last run now, which is no longer the branch's newest.
     changed = {f: one for f, one in standings.items() if f in gone or one != before.get(f)}
-    _write(connection, place.branch, changed, newest=place.run)
+    _delete(connection, place.branch, changed.keys() & before.keys())
+    _insert(connection, place.branch, changed, newest=place.run)
     return standings
 
 
@@ -128,7 +144,8 @@ def replay(
     )
     standings = _in_runs(runs, positions)
     _set_epss(connection, runs, positions, standings)
-    _write(connection, place.branch, standings, newest=runs.ids[-1])
+    _delete(connection, place.branch, standings)
+    _insert(connection, place.branch, standings, newest=runs.ids[-1])
     return standings
 
 
@@ -158,15 +175,6 @@ def runs_that_fixed(connection: Connection, branch: int) -> set[int]:
     return {runs.ids[position] for position in fixes}
 
 
-def covered_by(connection: Connection, run: int) -> dict[str, int]:
-    """Return, by component, the tools (as bits) that looked at everything in a run."""
-    statement = select(t.covered.c.component, t.covered.c.tool_id).where(t.covered.c.run_id == run)
-    covered: dict[str, int] = {}
-    for component, tool in connection.execute(statement):
-        covered[component] = covered.get(component, 0) | 1 << tool
-    return covered
-
-
 def _standings(branch: int) -> Select[*tuple[Any, ...]]:
     return select(t.standing.c.finding_id, *STANDING).where(t.standing.c.branch_id == branch)
 
@@ -179,15 +187,18 @@ def standing_of(row: Sequence[Any], newest: int | None) -> Standing:
     return Standing(first, last, *rest)
 
 
-def _write(
-    connection: Connection, branch: int, standings: Mapping[int, Standing], *, newest: int
-) -> None:
-    for some in chunks(standings):
+def _delete(connection: Connection, branch: int, findings: Iterable[int]) -> None:
+    for some in chunks(findings):
         connection.execute(
             delete(t.standing).where(
-                t.standing.c.branch_id == branch, t.standing.c.finding_id.in_(some)
+                t.standing.c.branch_id == branch, is_in(connection, t.standing.c.finding_id, some)
             )
         )
+
+
+def _insert(
+    connection: Connection, branch: int, standings: Mapping[int, Standing], *, newest: int
+) -> None:
     insert_rows(
         connection,
         t.standing,
@@ -198,7 +209,7 @@ def _write(
                 finding,
                 one.first,
                 None if one.last == newest else one.last,
-                *astuple(one)[2:],
+                *_rest(one),
             )
             for finding, one in standings.items()
         ),

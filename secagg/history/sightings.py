@@ -87,18 +87,6 @@ def newest_run(connection: Connection, branch: int) -> int | None:
     return connection.execute(statement).scalar()
 
 
-def place_of(connection: Connection, branch: int, run: int) -> RunPlace:
-    """Return the place of a recorded run."""
-    moment = _moment(connection, run)
-    order = tuple_(t.run.c.started_at, t.run.c.key)
-    of_branch = select(t.run.c.id).where(t.run.c.branch_id == branch).limit(1)
-    before = of_branch.where(order < moment).order_by(t.run.c.started_at.desc(), t.run.c.key.desc())
-    after = of_branch.where(order > moment).order_by(t.run.c.started_at, t.run.c.key)
-    return RunPlace(
-        branch, run, connection.execute(before).scalar(), connection.execute(after).scalar()
-    )
-
-
 def _moment(connection: Connection, run: int) -> Any:
     """Return the time and key of a run, by which the runs of a branch are ordered."""
     statement = select(t.run.c.started_at, t.run.c.key).where(t.run.c.id == run)
