@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,14 +84,15 @@ def _record_newest(
     known: dict[str, Known] = {}
     last: dict[int, tuple[Any, ...]] = {}
     last_epss: dict[int, tuple[Any, ...]] = {}
-    unfixed: dict[int, Standing] = {}
-    for identity, digest, finding, *row in _unfixed(connection, place):
-        one = unfixed[finding] = replay.standing_of(row, place.previous)
-        if one.last == place.previous:
-            known[identity] = Known(finding, one.content, digest)
-            last[finding] = one.content, one.baseline
-            if one.epss is not None:
-                last_epss[finding] = (one.epss,)
+    unfixed: dict[int, Sequence[Any]] = {}
+    for row in _unfixed(connection, place):
+        identity, digest, finding, _, last_run, _, _, content, baseline, _, _, _, epss = row
+        unfixed[finding] = row[3:]
+        if last_run is None:
+            known[identity] = Known(finding, content, digest)
+            last[finding] = content, baseline
+            if epss is not None:
+                last_epss[finding] = (epss,)
     written = write_contents(connection, repository, problems, bits, known)
     opened, closed = sightings.append(connection, SIGHTINGS, place, _values(written), last)
     changed_epss = sightings.append(connection, EPSS, place, _epss(written), last_epss)
@@ -192,11 +193,14 @@ def _insert_branch(connection: Connection, repository: int, name: str) -> int:
     return int(connection.execute(statement, values).scalar_one())
 
 
-def _unfixed(connection: Connection, place: RunPlace) -> Iterable[Any]:
-    """Select what the run before saw, and what is open though it did not see it."""
+def _unfixed(connection: Connection, place: RunPlace) -> Iterator[Any]:
+    """Yield what the run before saw, and what is open though it did not see it.
+
+    The rows are an identity, the digest of a content, a finding, and :data:`replay.STANDING`.
+    """
     if place.previous is None:
-        return ()
-    return connection.execute(
+        return
+    rows = connection.execute(
         select(t.finding.c.identity, t.content.c.digest, t.standing.c.finding_id, *replay.STANDING)
         .join(t.finding, t.finding.c.id == t.standing.c.finding_id)
         .join(t.content, t.content.c.id == t.standing.c.content_id)
@@ -206,6 +210,8 @@ def _unfixed(connection: Connection, place: RunPlace) -> Iterable[Any]:
             t.standing.c.superseded_run_id.is_(None),
         )
     )
+    for some in rows.partitions(1000):
+        yield from some
 
 
 def _bits_by_component(

@@ -59,7 +59,7 @@ def advance(
     place: RunPlace,
     seen: Mapping[int, Seen],
     epss: Mapping[int, float | None],
-    unfixed: Mapping[int, Standing],
+    unfixed: Mapping[int, Sequence[Any]],
     covered: Covered,
     *,
     opened: Set[int],
@@ -67,9 +67,9 @@ def advance(
 ) -> dict[int, Standing]:
     """Take the step of the branch's newest run; return the standings that it looked at.
 
-    ``unfixed`` are all open standings after the run before. ``opened`` are the findings that the
-    run saw otherwise than that run, and ``gone`` those that only that run saw: nothing else can
-    have changed but fixes.
+    ``unfixed`` are the :data:`STANDING` of all open findings after the run before. ``opened`` are
+    the findings that the run saw otherwise than that run, and ``gone`` those that only that run
+    saw: nothing else can have changed but fixes.
     """
     first = place.previous is None
     pairs: set[tuple[int, int]] = (
@@ -77,9 +77,9 @@ def advance(
     )
     touched = opened | gone | {finding for pair in pairs for finding in pair}
     before = {
-        finding: one
-        for finding, one in unfixed.items()
-        if finding in touched or one.last != place.previous
+        finding: standing_of(row, place.previous)
+        for finding, row in unfixed.items()
+        if row[1] is not None or finding in touched
     }
     if not first:
         rows = select_in(
