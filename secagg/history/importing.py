@@ -398,7 +398,6 @@ def changes(connection: Connection, keys: Sequence[str]) -> dict[str, ImportedRu
 def _counts(connection: Connection, branch: int, run_id: int) -> ImportedRun:
     """Count the changes of a run by the branch's history as it is now."""
     rows = at_run(
-        connection,
         SIGHTINGS,
         branch,
         run_id,

@@ -328,7 +328,7 @@ def _sightings_of(connection: Connection, run: int) -> Iterator[Any]:
         for finding, interval in intervals_at(connection, EPSS, branch, run).items()
     }
     columns = t.sighting.c.finding_id, t.content.c.document, t.sighting.c.baseline
-    rows = at_run(connection, SIGHTINGS, branch, run, *columns).join(
+    rows = at_run(SIGHTINGS, branch, run, *columns).join(
         t.content, t.content.c.id == t.sighting.c.content_id
     )
     for finding, document, baseline in connection.execute(rows):

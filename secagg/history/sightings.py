@@ -87,22 +87,15 @@ def newest_run(connection: Connection, branch: int) -> int | None:
     return connection.execute(statement).scalar()
 
 
-def _moment(connection: Connection, run: int) -> Any:
-    """Return the time and key of a run, by which the runs of a branch are ordered."""
-    statement = select(t.run.c.started_at, t.run.c.key).where(t.run.c.id == run)
-    return tuple_(*connection.execute(statement).one())
-
-
-def at_run(
-    connection: Connection, track: Track, branch: int, run: int, *columns: Any
-) -> Select[*tuple[Any, ...]]:
+def at_run(track: Track, branch: int, run: int, *columns: Any) -> Select[*tuple[Any, ...]]:
     """Return a statement that selects ``columns`` of the intervals with ``run``."""
-    moment = _moment(connection, run)
-    first, last = t.run.alias(), t.run.alias()
+    at, first, last = t.run.alias(), t.run.alias(), t.run.alias()
+    moment = tuple_(at.c.started_at, at.c.key)
     table = track.table
     return (
         select(*columns)
         .select_from(table)
+        .join(at, at.c.id == run)
         .join(first, first.c.id == table.c.from_run_id)
         .outerjoin(last, last.c.id == table.c.to_run_id)
         .where(
@@ -125,7 +118,7 @@ def intervals_at(
     table = track.table
     columns = [table.c[name] for name in ("finding_id", "from_run_id", "to_run_id")]
     values = [table.c[name] for name in track.values]
-    rows = connection.execute(at_run(connection, track, branch, run, *columns, *values))
+    rows = connection.execute(at_run(track, branch, run, *columns, *values))
     return {finding: Interval(first, last, tuple(value)) for finding, first, last, *value in rows}
 
 

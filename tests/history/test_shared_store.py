@@ -60,7 +60,7 @@ def test_a_scan_from_the_future_is_refused_and_hides_nothing(store: Store) -> No
 def test_the_databases_clock_decides_which_scan_is_from_the_future(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importing, "clock_of", lambda connection: day(3))
+    monkeypatch.setattr(importing, "in_utc", lambda moment: day(3))
     with pytest.raises(StoreError, match=r"2026-03-05 06:00 UTC, .* says 2026-03-04 06:00"):
         see(store, 4, "a")
     # Clocks differ by minutes, and a time without a zone is in UTC.
