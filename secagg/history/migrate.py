@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, func, select
 
 from secagg.errors import StoreError
 from secagg.history import backup as backups
-from secagg.history import current, retention
+from secagg.history import current, online, retention
 from secagg.history.backup import backup_beside
 from secagg.history.engine import HEAD, clock_of, connect, revision_of, shown, transaction, url_of
 from secagg.history.retention import Removed
@@ -82,7 +82,11 @@ def _migrate(engine: Engine, to: str, *, up: bool, backup: bool, scripts: Path) 
     backup_file = None
     if backup and before is not None:
         backup_file = backup_beside(engine)
+    is_shared = up and engine.dialect.name == "postgresql"
     try:
+        if is_shared and online.is_online(_config(scripts), before, to):
+            after = _run_online(engine, to, scripts)
+            return Migration(before=before, after=after, backup=backup_file)
         with transaction(engine) as connection:
             _lock(connection)
             current = revision_of(connection)
@@ -96,10 +100,29 @@ def _migrate(engine: Engine, to: str, *, up: bool, backup: bool, scripts: Path) 
     except Exception as error:
         raise StoreError(
             f"the store {shown(engine.url)} could not be brought to revision {to} "
-            f"({type(error).__name__}); it is as it was, at {before or 'none'}",
+            f"({type(error).__name__}); it is as it was, at {_kept(engine, before)}",
             hint=f"a backup is in {backup_file}" if backup_file else None,
         ) from None
     return Migration(before=before, after=after, backup=backup_file)
+
+
+def _kept(engine: Engine, before: str | None) -> str:
+    """Return the revision that a migration which failed has left."""
+    with transaction(engine, reads=True) as connection:
+        return revision_of(connection) or before or "none"
+
+
+def _run_online(engine: Engine, to: str, scripts: Path) -> str | None:
+    """Migrate beside readers and writers, who need not wait for the check of the result."""
+    online.upgrade(engine, _config(scripts), to, lock=_MIGRATION_LOCK)
+    with transaction(engine, reads=True) as connection:
+        faults = validate(connection)
+        if faults:
+            raise StoreError(
+                f"after the migration {faults[0]}",
+                hint="please report this: it is a bug, and the backup has what was there before",
+            )
+        return revision_of(connection)
 
 
 def _lock(connection: Connection) -> None:

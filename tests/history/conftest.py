@@ -31,7 +31,16 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path}/store.db"
         return
-    base = request.getfixturevalue("postgres")
+    yield from _new_database(request.getfixturevalue("postgres"))
+
+
+@pytest.fixture
+def postgres_url(postgres: str) -> Iterator[str]:
+    """An empty database of PostgreSQL."""
+    yield from _new_database(postgres)
+
+
+def _new_database(base: str) -> Iterator[str]:
     name = f"test{os.getpid()}_{next(_numbers)}"
     admin = create_engine(base, isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
