@@ -9,20 +9,23 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from secagg.merge.groups import Group, MergedSet
 from secagg.model.finding import Finding, Kind, Location, Package, Severity
 from secagg.policy import Action, BaselineState, Facts, Policy, ToolOutcome, Verdict, judge
 from secagg.policy.decision import PolicyException
+from secagg.policy.gaps import gap_key
 from secagg.policy.keys import questions, score_bounds
 from secagg.policy.load import extend, policy_document, policy_names, unknown_policy
 from secagg.policy.model import Match
-from secagg.policy.notation import ScoreRange, gap_pattern, severities
+from secagg.policy.notation import Moment, ScoreRange, gap_pattern, severities
 from secagg.policy.reasons import sort_worst_first
+from secagg.policy.selectors import same_check
 from secagg.policy.subject import subject, utc_day
 from secagg.system.dates import days
 from secagg.system.validation import json_schema, validate
+from tests.merge.make import code, misconfiguration
 from tests.policy.subjects import COMPLETE, TODAY, Given, decide, group, only, policy, vulnerable
 from tests.policy.subjects import secret as token
 
@@ -458,3 +461,23 @@ def test_a_pattern_of_gaps_names_something(text: str) -> None:
         ValueError, match=r"^at least three characters in a row of the gap's sentence"
     ):
         gap_pattern(text)
+
+
+def test_only_what_stands_in_front_of_a_gap_is_no_part_of_it() -> None:
+    assert gap_key("Trivy: Fs: no Foo: lock") == gap_key("Snyk: no Foo: lock")
+    assert gap_key("Trivy: no Foo: lock") != gap_key("Trivy: no lock")
+
+
+@pytest.mark.usefixtures("zone")
+def test_a_moment_is_in_utc_on_any_machine() -> None:
+    for given in ("2026-11-01T10:00:00Z", "2026-11-01T12:00:00+02:00", "2026-11-01T10:00:00"):
+        made: Any = TypeAdapter(Moment).validate_python(given)
+        assert made == datetime.datetime(2026, 11, 1, 10, tzinfo=datetime.UTC)
+        assert made.tzinfo is datetime.UTC
+    with pytest.raises(ValidationError, match="a day or a time such as 2026-12-31T10:00:00Z is"):
+        TypeAdapter(Moment).validate_python("2026-11-01T99")
+
+
+def test_a_check_that_matches_stays_matched_whatever_its_kind() -> None:
+    check, other = misconfiguration("trivy", "DS-0002"), code("codeql", "py/a")
+    assert same_check([check, other], [True, True]) == [True, True]
