@@ -47,7 +47,8 @@ PROBLEMS_PATH, PROBLEM_PATH = "/problems", "/problem"
 _SHOWN = 20
 _WORDS = {"all": "Any state", **{str(state): str(state) for state in ShownState}}
 _SORTS = {"": "Worst first", "newest": "Newest", "age": "Oldest", "due": "Due first"}
-Text = Annotated[str, Query(max_length=200)]
+# No database stores a NUL.
+Text = Annotated[str, Query(max_length=200, pattern="^[^\\x00]*$")]
 Words = Annotated[list[str], Query(max_length=20)]
 Cursor = Annotated[str | None, Query(max_length=4000)]
 

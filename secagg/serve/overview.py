@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
-from secagg.errors import StoreError
+from secagg.errors import StoreError, StoreUnavailable
 from secagg.history import Store
 from secagg.model.access import Caller, Grant, TokenScope
 from secagg.model.problem import Problem, RunRecord
@@ -176,7 +176,7 @@ class AllRepositories:
             store = self._opened = self._opened or self.open_store()
         try:
             yield store
-        except StoreError:
+        except StoreUnavailable:
             with self._lock_of_store:
                 if self._opened is store:
                     self._opened = None

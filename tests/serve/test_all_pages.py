@@ -11,6 +11,7 @@ from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from fastapi.testclient import TestClient
@@ -200,6 +201,14 @@ def test_text_of_scanners_is_text(site: Site) -> None:
 )
 def test_a_wrong_word_is_said(site: Site, path: str) -> None:
     assert 'role="alert"' in site.get(path, status=422)
+
+
+@pytest.mark.parametrize("name", ["q", "repository", "owner", "state", "sort", "after"])
+@pytest.mark.parametrize("value", ["\0", "\ud800", "%_\\'\"", "W1tdLFsxXV0", "x" * 5000])
+def test_no_text_in_an_address_breaks_the_server(site: Site, name: str, value: str) -> None:
+    query = urlencode({name: value}, errors="surrogatepass")
+    answer = site.client.get(f"/problems?{query}", headers={"X-User": "ada"})
+    assert answer.status_code in (200, 409, 422), answer.text
 
 
 def test_counts_are_kept_for_a_while_and_for_the_same_rights_only(site: Site) -> None:
