@@ -79,6 +79,7 @@ OPENED = {
     "scanners/trivydb.py": "when Trivy's database was made",
     "scanners/trufflehog.py": "what TruffleHog printed",
     "secrets/key.py": "the installation's key",
+    "serve/allpages.py": "the style sheet of its pages, in the package",
     "serve/settings.py": "the server's settings, for the person who starts it",
     "system/entrypoints.py": "which plugins the installed packages have",
     "system/files.py": "files that are written; what its callers name",

@@ -183,7 +183,7 @@ def test_without_a_history_the_last_scan_names_problems(desk: Desk) -> None:
         (("--state", "false-positive"), {"lodash"}),
         (("--state", "all", "--tool", "trivy"), {"lodash", "minimist"}),
         (("--fix-available",), {"minimist"}),
-        (("--older-than", "1d"), set()),
+        (("--older-than", "2d"), set()),
         (("--new-since", "1d", "--kind", "vulnerability"), {"lodash", "minimist"}),
         (("--overdue",), set()),
     ],
