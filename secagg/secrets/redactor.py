@@ -10,6 +10,7 @@ from __future__ import annotations
 import hmac
 import operator
 import re
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -299,17 +300,22 @@ class SecretLines:
 
     def __init__(self, findings: Iterable[Finding], redactor: Redactor) -> None:
         self._redactor = redactor
-        self._by_file: defaultdict[str | None, set[int]] = defaultdict(set)
+        # Spans of lines, the last included: a report may give a secret more lines than memory has.
+        self._spans: defaultdict[str | None, list[tuple[int, int]]] = defaultdict(list)
+        # Their starts and ends, in order and disjoint, of the files that were asked for.
+        self._disjoint: dict[str | None, tuple[list[int], list[int]]] = {}
         for finding in findings:
             place = finding.location
             in_checkout = place.commit is None and place.image is None
             if finding.kind is Kind.SECRET and place.start_line is not None and in_checkout:
                 last = max(place.end_line or 0, place.start_line)
-                self._by_file[place.uri].update(range(place.start_line, last + 1))
+                self._spans[place.uri].append((place.start_line, last))
 
     def add_file(self, uri: str | None, lines: Sequence[bytes]) -> None:
         """Add the lines of the file ``uri`` that hold a secret."""
-        self._by_file[uri].update(self._redactor.secret_lines(b"\n".join(lines)))
+        numbers = self._redactor.secret_lines(b"\n".join(lines))
+        self._spans[uri] += [(line, line) for line in numbers]
+        self._disjoint.pop(uri, None)
 
     def affects(self, finding: Finding, lines: Sequence[bytes] | None) -> bool:
         """Tell whether the hashes of ``finding`` cover a secret; ``lines`` are its file's."""
@@ -318,12 +324,27 @@ class SecretLines:
         if finding.sarif is not None and _MASK in finding.sarif.encoded:
             return True
         place = finding.location
-        secret_lines = self._by_file.get(place.uri)
-        if not secret_lines or place.start_line is None or place.commit is not None:
+        if place.start_line is None or place.commit is not None or not self._spans.get(place.uri):
             return False
         last = max(place.end_line or 0, place.start_line)
         last = max(last, _last_of_window(lines, place.start_line))
-        return any(line in secret_lines for line in range(place.start_line, last + 1))
+        starts, ends = self._disjoint_spans(place.uri)
+        nearest = bisect_left(ends, place.start_line)
+        return nearest < len(starts) and starts[nearest] <= last
+
+    def _disjoint_spans(self, uri: str | None) -> tuple[list[int], list[int]]:
+        spans = self._disjoint.get(uri)
+        if spans is None:
+            starts: list[int] = []
+            ends: list[int] = []
+            for start, end in sorted(self._spans[uri]):
+                if ends and start <= ends[-1]:
+                    ends[-1] = max(ends[-1], end)
+                else:
+                    starts.append(start)
+                    ends.append(end)
+            spans = self._disjoint[uri] = starts, ends
+        return spans
 
     def key_hashes(self, finding: Finding) -> None:
         """Replace the line hash and fingerprints of ``finding`` by keyed ones, if they are not."""
