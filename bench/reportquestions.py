@@ -30,7 +30,7 @@ from secagg.report.filters import Filters, parse_age
 from secagg.report.query import Query
 from secagg.report.source import AnsweringSource
 from secagg.report.standing import LastRuns
-from secagg.report.stored import Page, Scope, page, summary
+from secagg.report.stored import Page, StoreScope, page, summary
 from secagg.report.storedreport import StoredSource
 from secagg.system.dates import utc_today
 from tests.report.make import history
@@ -105,13 +105,13 @@ def fill(store: Store, problems: int) -> None:
 
 def questions(store: Store) -> dict[str, Callable[[], object]]:
     """Ten questions, each with 100 rows, and the summaries."""
-    today, every = utc_today(), Scope()
+    today, every = utc_today(), StoreScope()
     chosen = random.Random(1)  # noqa: S311 (not for secrets)
     last = LastRuns.of(store.newest_runs(default_branches=True))
     names = sorted({name for name, _ in last.started})
 
     def rows(filters: Filters | None = None, *sort: str, **scope: str) -> Page:
-        asked = Scope(**scope) if scope else every  # type: ignore[arg-type]
+        asked = StoreScope(**scope) if scope else every  # type: ignore[arg-type]
         return page(store, asked, filters or Filters(), today=today, sort=sort, details=False)
 
     def second() -> Page:

@@ -12,9 +12,6 @@ query compares (:mod:`secagg.report.stored`).
 from __future__ import annotations
 
 import datetime
-import math
-import re
-import struct
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
@@ -27,37 +24,13 @@ from secagg.history import carryover, deciding, reading, replay
 from secagg.history import tables as t
 from secagg.history.bulk import chunks, insert_rows, select_in
 from secagg.history.contents import WrittenProblem
+from secagg.history.currentcolumns import BEFORE_ALL, CurrentDecision, current_rows, ids_of
 from secagg.history.document import decode
-from secagg.history.engine import from_text, to_text
+from secagg.history.engine import from_text
 from secagg.history.standing import Standing
 from secagg.model.approval import SETTLED, people, settle, signers
-from secagg.model.finding import Kind, Severity
-from secagg.model.problem import Problem, ProblemPlace, Source, State, Triage
-from secagg.report.filters import searchable
-from secagg.report.query import severity_key
-from secagg.report.standing import (
-    ShownState,
-    age_days,
-    excepted,
-    has_fix,
-    owners_of,
-    severity_label,
-    standing,
-)
+from secagg.model.problem import Problem, Triage
 
-EACH = "\x01"
-"""Stands before and after each name of a column that has several, so that one can be looked up."""
-NO_PLACE = "\U0010ffff"
-"""The place of a problem without file and image: it comes after all others."""
-OWN = "\x02"
-"""Stands before each id of a problem in the column ``names``."""
-
-# No text column holds these: NUL and lone surrogates no database stores, and two are ours.
-_SPECIAL = re.compile("[\x00-\x02\ud800-\udfff]")
-# An index holds a part of a place only, which may be as long as a path.
-_PLACE_IN_KEY = 100
-# No decision has expired on that day, and every exception is in force.
-_BEFORE_ALL = datetime.date.min
 # The key of an advisory lock: "secu" in ASCII. The repository's id is the second key.
 _LOCK = 0x73656375
 _PROBLEM_COLUMNS = tuple(column.name for column in t.current_problem.c)
@@ -104,7 +77,9 @@ def refresh(
     rows: dict[int, tuple[tuple[Any, ...], tuple[Any, ...]]] = {}
     for one, problem, identities in _problems(connection, branch, now, seen or {}):
         decision = decisions.on(identities, problem)
-        rows[one.finding] = _rows((branch, one.finding, *names), problem, decision, one)
+        rows[one.finding] = current_rows(
+            (branch, one.finding, *names), problem, decision, missing=bool(one.missing)
+        )
     _write(connection, branch, findings, rows)
 
 
@@ -314,7 +289,7 @@ def _problems(
     }
     for finding in fresh:
         problem = _as_stored(seen[finding].problem)
-        yield now[finding], _dated(problem, now[finding].standing, times), _names_in(problem)
+        yield now[finding], _dated(problem, now[finding].standing, times), ids_of(problem)
     others = now.keys() - fresh
     problems: list[Problem] = []
     order: list[tuple[_Stored, frozenset[str]]] = []
@@ -327,14 +302,10 @@ def _problems(
             missing[one.finding] = len(problems), one.standing.component, one.missing
         problems.append(_dated(decode(document), one.standing, times))
         # What an earlier run knew it as does not count for decisions.
-        order.append((one, _names_in(problems[-1])))
+        order.append((one, ids_of(problems[-1])))
     carryover.carry_over(connection, branch, missing, problems, until=None, details=True)
     for (one, identities), problem in zip(order, problems, strict=True):
         yield one, problem, identities
-
-
-def _names_in(problem: Problem) -> frozenset[str]:
-    return frozenset((problem.identity, *problem.known_as))
 
 
 def _as_stored(problem: Problem) -> Problem:
@@ -389,14 +360,6 @@ def _decisions(
     return {number: newest[name] for number, name in of.items() if name in newest}
 
 
-class _Decision(NamedTuple):
-    """A decision on a problem, its id, and the last day on which it counts; None for always."""
-
-    decision: Triage
-    number: int
-    last_day: datetime.date | None
-
-
 class _Decisions:
     """The decisions of a repository that are not undone, and on which problem each is."""
 
@@ -410,7 +373,7 @@ class _Decisions:
             self._made[identity].append((identity, deciding.decision_of(values)))
             self._numbers[identity] = number
         self._newest = {
-            identity: deciding.newest_joined(made, _BEFORE_ALL)[identity]
+            identity: deciding.newest_joined(made, BEFORE_ALL)[identity]
             for identity, made in self._made.items()
         }
         self._also: Mapping[tuple[str, str], set[str]] = {}
@@ -418,228 +381,32 @@ class _Decisions:
             self._also = reading.decided_identities(connection, name)
         self._name = name
 
-    def on(self, identities: frozenset[str], problem: Problem) -> _Decision | None:
+    def on(self, identities: frozenset[str], problem: Problem) -> CurrentDecision | None:
         """Return the newest decision on ``problem``, which goes by ``identities``."""
         if not self._newest:
             return None
         names = identities | self._also.get((self._name, problem.identity), set())
         by_name = {name: self._newest[name] for name in names if name in self._newest}
         newest = deciding.newest(by_name.values())
-        decision = reading.in_force(newest, problem, _BEFORE_ALL)
+        decision = reading.in_force(newest, problem, BEFORE_ALL)
         if decision is None:
             return None
         name = next(name for name, one in by_name.items() if one is decision)
         last_day = self._last_day(name, decision, problem.approvals_needed or 1)
-        return _Decision(decision, self._numbers[name], last_day)
+        return CurrentDecision(decision, self._numbers[name], last_day)
 
     def _last_day(self, name: str, decision: Triage, needed: int) -> datetime.date | None:
         """Return the last day on which a decision has not expired and is approved by enough."""
         if needed < 2 or decision.state not in SETTLED:
             return decision.expires
         if people(signers(decision)) < needed:
-            return _BEFORE_ALL
+            return BEFORE_ALL
         for day in sorted({one.expires for _, one in self._made[name] if one.expires is not None}):
             after = day + datetime.timedelta(days=min(1, (datetime.date.max - day).days))
             then = deciding.newest_joined(self._made[name], after)[name]
             if people(signers(then)) < needed or day == decision.expires:
                 return day
         return None
-
-
-def _rows(
-    key: tuple[int, int, str, str],
-    problem: Problem,
-    on_it: _Decision | None,
-    stored: _Stored,
-) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    """Return the values of both tables for a problem without decision, and the one on it."""
-    place, line, rule = _place(problem)
-    assert problem.first_seen is not None
-    first_seen = to_text(problem.first_seen)
-    reopened_at = None if problem.reopened_at is None else to_text(problem.reopened_at)
-    owners = owners_of(problem)
-    texts = searchable(problem)
-    covered = excepted(problem, _BEFORE_ALL)
-    exception = None
-    if covered:
-        exception = str(standing(replace(problem, fixed_at=None), _BEFORE_ALL))
-    decided: tuple[int | str | None, ...] = (None, None, None, None)
-    decided_texts = None
-    if on_it is not None:
-        problem.triage = on_it.decision
-        state = standing(replace(problem, fixed_at=None, exception=None), _BEFORE_ALL)
-        owner = on_it.decision.owner or None
-        decided = (
-            on_it.number,
-            None if state is ShownState.OPEN else str(state),
-            None if owner is None else _several([owner]),
-            None if on_it.last_day is None else on_it.last_day.isoformat(),
-        )
-        decided_texts = searchable(problem)
-        problem.triage = None
-    values = (
-        *key[:2],
-        *map(_clean, (*key[2:], problem.identity)),
-        "".join(f"{OWN}{_clean(name)}" for name in sorted(_names_in(problem))),
-        *map(_clean, (_worst(problem), place)),
-        line,
-        _clean(rule),
-        problem.severity.rank,
-        severity_label(problem),
-        str(problem.kind),
-        _files(problem),
-        _ids(problem),
-        _clean(problem.component or "."),
-        *(None if name is None else _clean(name) for name in _package(problem)),
-        _packaged(problem),
-        _several(problem.tools),
-        len(problem.tools),
-        _several(owners),
-        float(problem.score or 0.0),
-        float(problem.epss or 0.0),
-        has_fix(problem),
-        first_seen,
-        reopened_at,
-        None if problem.fixed_at is None else to_text(problem.fixed_at),
-        max(first_seen, reopened_at or first_seen),
-        None if problem.fixed_at is None else age_days(problem, _BEFORE_ALL),
-        None if problem.due is None else problem.due.isoformat(),
-        exception,
-        None
-        if exception is None or problem.exception_expires is None
-        else problem.exception_expires.isoformat(),
-        *decided,
-        bool(stored.missing) or (on_it is not None and on_it.decision.state is State.FIXED),
-    )
-    return (
-        values,
-        (*key[:2], _clean(texts), None if decided_texts is None else _clean(decided_texts)),
-    )
-
-
-def _files(problem: Problem) -> str:
-    """Join the files that a problem is in; files inside an image are none of the repository."""
-    if problem.image is not None:
-        return ""
-    uris = {problem.uri, *(p.uri for p in problem.places), *(s.uri for s in problem.sources)}
-    return _several(sorted(uri for uri in uris if uri is not None))
-
-
-def _ids(problem: Problem) -> str:
-    """Join the kind, advisories, weaknesses and rules of a problem."""
-    rules = sorted({problem.rule_id, *(source.rule_id for source in problem.sources)})
-    groups = map(_several, ([problem.kind], problem.aliases, problem.cwes, rules))
-    return OWN.join(groups)
-
-
-def _package(problem: Problem) -> tuple[str | None, ...]:
-    return problem.package, problem.package_type, problem.version
-
-
-def _packaged(problem: Problem) -> str | None:
-    """Join what is known of a package; None without one."""
-    if problem.package is None:
-        return None
-    parts = (problem.package_type, problem.package, problem.version, problem.purl)
-    return EACH.join(_clean(part or "") for part in parts)
-
-
-def problem_of_ids(value: str) -> Problem:
-    """Make a problem of what the column ``ids`` holds, and nothing else."""
-    (kind,), aliases, cwes, (first, *rules) = map(names_in, value.split(OWN))
-    problem = _blank(kind=Kind(kind), rule_id=first)
-    problem.aliases, problem.cwes = tuple(aliases), tuple(cwes)
-    problem.sources = tuple(Source(tool="", rule_id=rule, severity=Severity.NONE) for rule in rules)
-    return problem
-
-
-def problem_of_package(value: str) -> Problem:
-    """Make a problem of what the column ``packaged`` holds."""
-    problem = _blank()
-    parts = [part or None for part in value.split(EACH)]
-    problem.package_type, problem.package, problem.version, problem.purl = parts
-    return problem
-
-
-def problem_of_files(value: str) -> Problem:
-    """Make a problem of what the column ``files`` holds."""
-    problem = _blank()
-    problem.places = tuple(ProblemPlace(uri=uri) for uri in names_in(value))
-    return problem
-
-
-def problem_of_tools(value: str) -> Problem:
-    """Make a problem of what the column ``tools`` holds."""
-    problem = _blank()
-    problem.tools = tuple(names_in(value))
-    return problem
-
-
-def problem_of_component(value: str) -> Problem:
-    """Make a problem of what the column ``component`` holds."""
-    problem = _blank()
-    problem.component = value
-    return problem
-
-
-def problem_of_owners(value: str) -> Problem:
-    """Make a problem of what the column ``owners`` holds."""
-    problem = _blank()
-    problem.owners = tuple(names_in(value))
-    return problem
-
-
-def _blank(kind: Kind = Kind.CODE, rule_id: str = "") -> Problem:
-    return Problem(
-        identity="", kind=kind, severity=Severity.NONE, title="", rule_id=rule_id, tools=()
-    )
-
-
-def names_in(joined: str) -> list[str]:
-    """Return the names that a column of several holds."""
-    return joined.split(EACH)[1:-1]
-
-
-def _several(names: Iterable[str]) -> str:
-    """Join ``names`` so that each can be looked up, and that they sort as a tuple does."""
-    joined = EACH.join(map(_clean, names))
-    return f"{EACH}{joined}{EACH}" if joined else ""
-
-
-def _clean(value: str) -> str:
-    """Escape what the database cannot store, and what separates names."""
-    if _SPECIAL.search(value) is None:
-        return value
-    return _SPECIAL.sub(lambda match: f"\\x{ord(match[0]):02x}", value)
-
-
-def clean(value: str) -> str:
-    """Return ``value`` as the columns have it."""
-    return _clean(value)
-
-
-def _place(problem: Problem) -> tuple[str, int, str]:
-    place, line, rule = severity_key(problem)[-3:]
-    return str(place), int(str(line)), str(rule)
-
-
-def _worst(problem: Problem) -> str:
-    """Return a text that sorts as the beginning of :func:`severity_key` does."""
-    rank, unknown, unexploited, unverified, score, epss, kind, place, *_ = severity_key(problem)
-    numbers: Any = (rank, unknown, unexploited, unverified, score, epss, kind, place)
-    rank, unknown, unexploited, unverified, score, epss, kind, place = numbers
-    return (
-        f"{rank + 4}{unknown:d}{unexploited:d}{unverified:d}{_sortable(score)}{_sortable(epss)}"
-        f"{kind:02d}{place[:_PLACE_IN_KEY]}"
-    )
-
-
-def _sortable(number: float) -> str:
-    """Return 16 hexadecimal digits that sort as numbers do (IEEE 754, 5.10)."""
-    # Adding 0.0 makes the negative zero a positive one, which equals it.
-    value = 0.0 if math.isnan(number) else float(number) + 0.0
-    (bits,) = struct.unpack(">Q", struct.pack(">d", value))
-    return f"{bits ^ (0xFFFFFFFFFFFFFFFF if bits >> 63 else 1 << 63):016x}"
 
 
 def _write(

@@ -207,14 +207,14 @@ def open_report(
     if not hasattr(store, "reading"):
         with store:
             return _read_all_repositories(scope, store, details)
-    from secagg.report.stored import Scope
+    from secagg.report.stored import StoreScope
     from secagg.report.storedreport import StoredSource
 
     try:
         by_default, branch = _branch_of_all(scope, store)
         return StoredSource(
             store,
-            Scope(branch=branch, default_branches=by_default),
+            StoreScope(branch=branch, default_branches=by_default),
             _runs_of_all(store, by_default, branch),
             code=code_host(scope.root) if details else None,
             details=details,

@@ -39,8 +39,9 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSON
 
 from secagg.errors import UsageError
 from secagg.history import current, reading
+from secagg.history import currentcolumns as columns
 from secagg.history import tables as t
-from secagg.history.current import EACH, OWN, clean, names_in
+from secagg.history.currentcolumns import EACH, OWN, clean, names_in
 from secagg.history.engine import to_text
 from secagg.ids import SHORTEST
 from secagg.model.finding import Kind, Severity
@@ -69,7 +70,7 @@ class LocalStore(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
+class StoreScope:
     """The branches that a question is about.
 
     By default it is the default branch of each repository; ``branch`` is that branch of each, and
@@ -107,7 +108,7 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
+class StoredSummary:
     """Counts of the problems that match; ``by_state`` counts every state.
 
     A problem with two owners counts for both. Repositories and owners with most problems of the
@@ -125,7 +126,7 @@ class Summary:
 
 def page(
     store: LocalStore,
-    scope: Scope,
+    scope: StoreScope,
     filters: Filters,
     *,
     today: datetime.date,
@@ -141,22 +142,24 @@ def page(
     key, and for a cursor that is not one of the same order.
     """
     with store.reading() as connection:
-        question = Question(connection, scope, filters, today)
+        question = StoredQuestion(connection, scope, filters, today)
         total = question.total() if after is None else None
         return Page(**question.rows(sort, after, limit, details=details), total=total)
 
 
-def summary(store: LocalStore, scope: Scope, filters: Filters, *, today: datetime.date) -> Summary:
+def summary(
+    store: LocalStore, scope: StoreScope, filters: Filters, *, today: datetime.date
+) -> StoredSummary:
     """Count the problems that match ``filters``."""
     with store.reading() as connection:
-        return Question(connection, scope, filters, today).summary()
+        return StoredQuestion(connection, scope, filters, today).summary()
 
 
-class Question:
+class StoredQuestion:
     """A question to the store on ``today`` (UTC), in the transaction of ``connection``."""
 
     def __init__(
-        self, connection: Connection, scope: Scope, filters: Filters, today: datetime.date
+        self, connection: Connection, scope: StoreScope, filters: Filters, today: datetime.date
     ) -> None:
         self.connection = connection
         self.today = today
@@ -237,7 +240,7 @@ class Question:
         keys = [(branch, finding) for branch, finding in rows]
         return current.load(self.connection, keys, self.today, details=details)
 
-    def summary(self) -> Summary:
+    def summary(self) -> StoredSummary:
         """Count the rows that match."""
         by_state = dict.fromkeys(map(str, ShownState), 0)
         counted = self.select(self.state, func.count(), related=True).group_by(self.state)
@@ -268,7 +271,7 @@ class Question:
                 one.by_severity[label] += number
                 one.overdue += number if overdue else 0
                 one.oldest = at if one.oldest is None else min(one.oldest, at)
-        return Summary(
+        return StoredSummary(
             total=total,
             overdue=late,
             by_severity=severities,
@@ -327,16 +330,16 @@ class Question:
         if filters.kinds:
             yield _P.kind.in_(sorted(map(str, filters.kinds)))
         for name, column, problem_of in (
-            ("tools", _P.tools, current.problem_of_tools),
-            ("components", _P.component, current.problem_of_component),
-            ("paths", _P.files, current.problem_of_files),
-            ("owners", self.owners, current.problem_of_owners),
-            ("packages", _P.packaged, current.problem_of_package),
+            ("tools", _P.tools, columns.problem_of_tools),
+            ("components", _P.component, columns.problem_of_component),
+            ("paths", _P.files, columns.problem_of_files),
+            ("owners", self.owners, columns.problem_of_owners),
+            ("packages", _P.packaged, columns.problem_of_package),
         ):
             if patterns := getattr(filters, name):
                 yield self._fitting(Filters(**{name: patterns}), column, problem_of)
         if filters.ids:
-            by_id = self._fitting(Filters(ids=filters.ids), _P.ids, current.problem_of_ids)
+            by_id = self._fitting(Filters(ids=filters.ids), _P.ids, columns.problem_of_ids)
             yield or_(by_id, *_begins(filters.ids))
         if filters.older_than is not None:
             yield self._is_older(filters.older_than.days)
@@ -441,7 +444,7 @@ class Question:
         return keys[name]
 
 
-def branches_of(connection: Connection, scope: Scope) -> dict[int, tuple[str, str]]:
+def branches_of(connection: Connection, scope: StoreScope) -> dict[int, tuple[str, str]]:
     """Return the repository and name of each branch of ``scope`` by its id."""
     chosen = reading.branches_of(
         connection,

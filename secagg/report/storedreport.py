@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, and_, case, func, literal, or_, tuple_
 
 from secagg.history import current
 from secagg.history import tables as t
-from secagg.history.current import names_in
+from secagg.history.currentcolumns import NO_PLACE, names_in
 from secagg.model.finding import Kind, Severity
 from secagg.model.problem import Problem, RunRecord
 from secagg.output.codehost import CodeHost
@@ -20,7 +20,7 @@ from secagg.report.filters import Filters, filter_words, unmatched_sentence
 from secagg.report.overview import Change, ComponentCount, Overview
 from secagg.report.query import Answer, GroupBy, Query, Section, sections_of
 from secagg.report.standing import SEVERITY_LABELS, LastRuns, ShownState, newest_runs
-from secagg.report.stored import NO_OWNER, LocalStore, Question, Scope
+from secagg.report.stored import NO_OWNER, LocalStore, StoredQuestion, StoreScope
 from secagg.report.upgrades import Upgrade, has_best, order_of_group, upgrades
 from secagg.system.dates import utc_today
 
@@ -44,7 +44,9 @@ class ClosableStore(LocalStore, Protocol):
 class StoredRows(Sequence[Problem]):
     """The rows of an answer, which are read from the store while they are iterated over."""
 
-    def __init__(self, question: Question, sort: Sequence[str], total: int, details: bool) -> None:
+    def __init__(
+        self, question: StoredQuestion, sort: Sequence[str], total: int, details: bool
+    ) -> None:
         self._question, self._sort = question, sort
         self._total, self._details = total, details
 
@@ -69,11 +71,11 @@ class StoredAnswer(Answer):
     """
 
     __slots__ = ("_details", "_question", "_total")
-    _question: Question
+    _question: StoredQuestion
     _total: int
     _details: bool
 
-    def __init__(self, question: Question, query: Query, *, details: bool) -> None:
+    def __init__(self, question: StoredQuestion, query: Query, *, details: bool) -> None:
         total = question.total()
         rows: Sequence[Problem]
         if query.limit is None:
@@ -145,7 +147,7 @@ class StoredSource:
     def __init__(
         self,
         store: ClosableStore,
-        scope: Scope,
+        scope: StoreScope,
         runs: Sequence[RunRecord],
         *,
         code: CodeHost | None,
@@ -164,11 +166,11 @@ class StoredSource:
         return self._runs
 
     def problems(self) -> Sequence[Problem]:
-        question = Question(self._connection, self._scope, Filters(), utc_today())
+        question = StoredQuestion(self._connection, self._scope, Filters(), utc_today())
         return question.all(details=self._details, related=True)
 
     def answer(self, query: Query, today: datetime.date) -> Answer:
-        question = Question(self._connection, self._scope, query.filters, today)
+        question = StoredQuestion(self._connection, self._scope, query.filters, today)
         return StoredAnswer(question, query, details=self._details)
 
     def overview(self, answer: Answer, runs: Sequence[RunRecord], today: datetime.date) -> Overview:
@@ -178,7 +180,7 @@ class StoredSource:
     def unmatched(self, filters: Filters, today: datetime.date) -> list[str]:
         sentences = []
         for option, word, alone in filter_words(filters):
-            question = Question(self._connection, self._scope, alone, today)
+            question = StoredQuestion(self._connection, self._scope, alone, today)
             found = question.select(literal(1), related=True).limit(1)
             if self._connection.execute(found).first() is None:
                 present = self._present(option, today)
@@ -187,7 +189,7 @@ class StoredSource:
 
     def _present(self, option: str, today: datetime.date) -> set[str]:
         """Return the words of an option that problems have, if they are to be listed."""
-        question = Question(self._connection, self._scope, Filters(), today)
+        question = StoredQuestion(self._connection, self._scope, Filters(), today)
         columns = {"tool": _P.tools, "component": _P.component, "owner": question.owners}
         if option not in columns:
             return set()
@@ -199,7 +201,9 @@ class StoredSource:
         return {name for value in values for name in names_in(value)}
 
 
-def overview(question: Question, runs: Sequence[RunRecord], *, top: int = _MOST_LISTED) -> Overview:
+def overview(
+    question: StoredQuestion, runs: Sequence[RunRecord], *, top: int = _MOST_LISTED
+) -> Overview:
     """Summarize the problems that match as :func:`secagg.report.overview.overview` does."""
     newest = newest_runs(runs)
     result = Overview(
@@ -216,7 +220,7 @@ def overview(question: Question, runs: Sequence[RunRecord], *, top: int = _MOST_
     return result
 
 
-def _count(question: Question, runs: Sequence[RunRecord], result: Overview) -> int:
+def _count(question: StoredQuestion, runs: Sequence[RunRecord], result: Overview) -> int:
     """Count by severity, state and change; return how many branches match, 2 for more."""
     since = question.since(LastRuns.of(runs))
     change = case(
@@ -246,7 +250,7 @@ def _count(question: Question, runs: Sequence[RunRecord], result: Overview) -> i
     return len(branches)
 
 
-def _components(question: Question, top: int) -> list[ComponentCount]:
+def _components(question: StoredQuestion, top: int) -> list[ComponentCount]:
     where = (_P.component, _P.repository, _P.branch)
     counts = {
         label: func.sum(case((_P.severity == label, 1), else_=0)) for label in SEVERITY_LABELS
@@ -272,9 +276,9 @@ def _components(question: Question, top: int) -> list[ComponentCount]:
     ]
 
 
-def _upgrades(question: Question, top: int) -> list[Upgrade]:
+def _upgrades(question: StoredQuestion, top: int) -> list[Upgrade]:
     """Return the best upgrades; only the problems of groups that may be among them are read."""
-    place: ColumnElement[str] = case((_P.place == current.NO_PLACE, _P.component), else_=_P.place)
+    place: ColumnElement[str] = case((_P.place == NO_PLACE, _P.component), else_=_P.place)
     kind = func.coalesce(_P.package_type, "")
     group = (_P.branch_id, kind, _P.package, place)
     number, worst = func.count(), func.max(case(_SHOWN_RANKS, value=_P.severity))

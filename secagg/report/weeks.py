@@ -10,7 +10,7 @@ from sqlalchemy import func
 from secagg.history import tables as t
 from secagg.report.filters import Filters
 from secagg.report.standing import ShownState
-from secagg.report.stored import LocalStore, Question, Scope
+from secagg.report.stored import LocalStore, StoredQuestion, StoreScope
 
 
 @dataclass(slots=True, kw_only=True)
@@ -22,14 +22,16 @@ class Week:
     fixed: int = 0
 
 
-def weeks(store: LocalStore, scope: Scope, *, today: datetime.date, number: int = 12) -> list[Week]:
+def weeks(
+    store: LocalStore, scope: StoreScope, *, today: datetime.date, number: int = 12
+) -> list[Week]:
     """Return the last ``number`` weeks, the oldest first; the last one is not over."""
     monday = today - datetime.timedelta(days=today.weekday())
     starts = [monday - datetime.timedelta(weeks=n) for n in reversed(range(number))]
     by_start = {start: Week(start=start) for start in starts}
     columns = t.current_problem.c
     with store.reading() as connection:
-        question = Question(connection, scope, Filters(states=frozenset(ShownState)), today)
+        question = StoredQuestion(connection, scope, Filters(states=frozenset(ShownState)), today)
         for column, name in ((columns.first_seen, "new"), (columns.fixed_at, "fixed")):
             day = func.substr(column, 1, 10)
             statement = question.select(day, func.count()).where(column >= starts[0].isoformat())

@@ -21,7 +21,7 @@ from secagg.model.access import Caller, Grant, TokenScope
 from secagg.model.problem import Problem, RunRecord
 from secagg.report.filters import Filters
 from secagg.report.standing import SEVERITY_LABELS, ShownState
-from secagg.report.stored import Count, Page, Scope, Summary, page, summary
+from secagg.report.stored import Count, Page, StoredSummary, StoreScope, page, summary
 from secagg.report.weeks import Week, weeks
 from secagg.serve.settings import Team
 from secagg.system.dates import utc_now
@@ -58,11 +58,11 @@ class TeamLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Overview:
+class RepositoriesOverview:
     """All of the first page. ``quiet`` are repositories that nobody has scanned for a week."""
 
     made_at: datetime.datetime
-    summary: Summary
+    summary: StoredSummary
     repositories: Sequence[RepositoryLine]
     teams: Sequence[TeamLine]
     owners: Sequence[Count]
@@ -73,7 +73,7 @@ class Overview:
 
 @dataclass(slots=True)
 class _Kept:
-    overview: Overview
+    overview: RepositoriesOverview
     counted: float
     counting: bool = False
 
@@ -103,7 +103,7 @@ class AllRepositories:
     _opened: Store | None = None
     _lock_of_store: threading.Lock = field(default_factory=threading.Lock)
 
-    def overview(self, person: Caller) -> Overview:
+    def overview(self, person: Caller) -> RepositoriesOverview:
         """Return the counts for ``person``, which say when they were made."""
         with self._lock_of(person.grants):
             kept = self._kept.get(person.grants)
@@ -125,7 +125,7 @@ class AllRepositories:
                 self._kept.pop(oldest, None)
             return self._locks.setdefault(grants, threading.Lock())
 
-    def _renew(self, person: Caller) -> Overview:
+    def _renew(self, person: Caller) -> RepositoriesOverview:
         overview = self._count(person)
         self._kept[person.grants] = _Kept(overview, self.clock())
         return overview
@@ -183,15 +183,15 @@ class AllRepositories:
             store.close()
             raise
 
-    def _scope(self, person: Caller, repository: str | None = None) -> Scope:
-        return Scope(
+    def _scope(self, person: Caller, repository: str | None = None) -> StoreScope:
+        return StoreScope(
             repository=repository,
             branch=None if self.branch == EVERY_BRANCH else self.branch,
             default_branches=self.branch is None,
             readable=lambda name: person.may(TokenScope.READ, name),
         )
 
-    def _count(self, person: Caller) -> Overview:
+    def _count(self, person: Caller) -> RepositoriesOverview:
         now = self.now()
         scope = self._scope(person)
         with self._store() as store:
@@ -211,7 +211,7 @@ class AllRepositories:
         ]
         lines.sort(key=lambda line: worst_first(line.count))
         late = [count for count in counted.owners if count.overdue]
-        return Overview(
+        return RepositoriesOverview(
             made_at=now,
             summary=counted,
             repositories=lines,

@@ -11,7 +11,7 @@ from secagg.model.finding import Severity
 from secagg.model.problem import Problem, State, Triage
 from secagg.report.filters import Filters
 from secagg.report.standing import standing
-from secagg.report.stored import Scope, page
+from secagg.report.stored import StoreScope, page
 from secagg.system.dates import utc_now
 from tests.history.make import REPO, ident, problem, see
 
@@ -30,7 +30,7 @@ def only(store: Store) -> Problem:
     (found,) = store.problems(REPO)
     # Questions in SQL say the same.
     states = frozenset({standing(found, TODAY)})
-    (paged,) = page(store, Scope(), Filters(states=states), today=TODAY).rows
+    (paged,) = page(store, StoreScope(), Filters(states=states), today=TODAY).rows
     assert paged == found
     return found
 

@@ -32,7 +32,7 @@ from secagg.report.standing import (
     severity_label,
     standing,
 )
-from secagg.report.stored import Page, Question, Scope, page, summary
+from secagg.report.stored import Page, StoredQuestion, StoreScope, page, summary
 from secagg.report.storedreport import StoredSource
 from secagg.system.dates import utc_today
 from tests.history.make import problem
@@ -42,8 +42,8 @@ from tests.history.postgres import server
 TODAY = utc_today()
 # A scan is never from the future.
 NOW = datetime.datetime.combine(TODAY, datetime.time(), datetime.UTC)
-DEFAULTS = Scope()
-EVERY = Scope(default_branches=False)
+DEFAULTS = StoreScope()
+EVERY = StoreScope(default_branches=False)
 
 _WORDS = st.sampled_from(["Lodash", "50%_off", "back\\slash", "straße", "İstanbul", "a b"])
 _OWNERS = st.sampled_from(["@acme/Web", "@Acme/web", "dana", "none", "@acme/webshop"])
@@ -309,7 +309,7 @@ def test_sql_answers_as_memory_does(
 
 
 def _same_report(
-    store: Store, scope: Scope, query: Query, problems: list[Problem], runs: list[RunRecord]
+    store: Store, scope: StoreScope, query: Query, problems: list[Problem], runs: list[RunRecord]
 ) -> None:
     """Compare what a report says of the store, and of the same problems in memory."""
     source = StoredSource(_KeptOpen(store), scope, runs, code=None, details=True)
@@ -376,7 +376,7 @@ def test_what_may_not_be_read_counts_nowhere(store: Store) -> None:
     _empty(store)
     scans_of = [Scan(f"acme/{name}", "main", 1, [problem("a")], []) for name in "abc"]
     _record(store, scans_of, [])
-    scope = Scope(readable=lambda repository: repository != "acme/b")
+    scope = StoreScope(readable=lambda repository: repository != "acme/b")
     found = page(store, scope, Filters(packages=frozenset({"*"})), today=TODAY)
     assert found.total == 0
     found = page(store, scope, Filters(), today=TODAY)
@@ -386,5 +386,5 @@ def test_what_may_not_be_read_counts_nowhere(store: Store) -> None:
         "acme/c",
     ]
     with store.reading() as connection:
-        none = Question(connection, Scope(readable=lambda _: False), Filters(), TODAY)
+        none = StoredQuestion(connection, StoreScope(readable=lambda _: False), Filters(), TODAY)
         assert (none.total(), list(none.each((), details=False))) == (0, [])

@@ -22,7 +22,7 @@ from secagg.history import Store, open_store
 from secagg.model.access import Caller, Grant, TokenScope
 from secagg.model.finding import Severity
 from secagg.model.problem import Problem, State, ToolRunRecord, Triage
-from secagg.report.stored import Scope
+from secagg.report.stored import StoreScope
 from secagg.report.weeks import weeks
 from secagg.serve.app import Served, make_app
 from secagg.serve.guard import Access, hosts_for
@@ -258,7 +258,7 @@ def test_the_page_of_one_person_is_the_same_without_settings(url: str) -> None:
 
 def test_weeks_count_what_came_and_what_was_fixed(url: str) -> None:
     with open_store(url) as store:
-        counted = weeks(store, Scope(repository="acme/pay"), today=TODAY, number=5)
+        counted = weeks(store, StoreScope(repository="acme/pay"), today=TODAY, number=5)
     assert sum(week.new for week in counted) == 2
     assert [week.start.weekday() for week in counted] == [0] * 5
     monday = counted[-1].start
