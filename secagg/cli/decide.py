@@ -21,9 +21,9 @@ from secagg.errors import ExitCode, StoreError, UsageError
 from secagg.model.problem import DECISION_FILE, Problem, RunRecord, State, Triage
 from secagg.output import console
 from secagg.output.escape import cell, terminal
+from secagg.pipeline.lastscan import refuse_machine_only_id
 from secagg.pipeline.origin import Origin, has_store, open_store_of, origin_of
 from secagg.pipeline.storesource import new_decision
-from secagg.pipeline.write import refuse_machine_only_id
 from secagg.report import words
 from secagg.report.filters import FilterWords, filters_of
 from secagg.report.query import Query, answer

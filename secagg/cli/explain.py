@@ -19,8 +19,9 @@ from secagg.output import console
 from secagg.output.escape import terminal
 from secagg.output.rows import explanation_lines
 from secagg.pipeline.gate import plain_gate
+from secagg.pipeline.lastscan import is_merged_row
 from secagg.pipeline.parse import parse_files
-from secagg.pipeline.write import SARIF_NAME, is_merged_row
+from secagg.pipeline.write import SARIF_NAME
 from secagg.scanners.base import Status
 from secagg.system.files import OUTPUT_DIRECTORY
 

@@ -15,7 +15,7 @@ from secagg.errors import ExitCode, UsageError
 from secagg.output import console
 from secagg.output.escape import terminal
 from secagg.pipeline import gate
-from secagg.pipeline.write import find_row, is_merged_row, rows_of_last_scan
+from secagg.pipeline.lastscan import find_row, is_merged_row, rows_of_last_scan
 from secagg.system.files import OUTPUT_DIRECTORY
 
 merge_app = typer.Typer(

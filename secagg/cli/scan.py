@@ -63,17 +63,12 @@ from secagg.output.verdict import Block, HintOptions, show_blocks, verdict_text
 from secagg.pipeline.basescan import scan_base
 from secagg.pipeline.choices import SuppressedHandling, View
 from secagg.pipeline.gate import GateOptions, prepare
+from secagg.pipeline.lastscan import durations_of_last_scan
 from secagg.pipeline.outcome import Outcome
 from secagg.pipeline.record import record_scan
 from secagg.pipeline.scan import ScanOptions
 from secagg.pipeline.scan import scan as scan_repository
-from secagg.pipeline.write import (
-    decision_document,
-    durations_of_last_scan,
-    summarize,
-    write_outputs,
-    write_summary,
-)
+from secagg.pipeline.write import decision_document, summarize, write_outputs, write_summary
 from secagg.scanners.base import JobEvent
 from secagg.scanners.trivydb import MAX_DAYS
 from secagg.system.files import OUTPUT_DIRECTORY

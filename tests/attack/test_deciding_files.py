@@ -58,7 +58,7 @@ OPENED = {
     "pipeline/basecache.py": "the cached scan of a base, by its digest",
     "pipeline/parse.py": "reports",
     "pipeline/uploadruns.py": "bundles",
-    "pipeline/write.py": "files that are written; how long the tools of the last scan took",
+    "pipeline/lastscan.py": "how long the tools of the last scan took",
     "policy/load.py": "built-in and installed policies; texts that the gate's reader has read",
     "policycheck/check.py": "a policy that is checked, which decides nothing",
     "policytest/model.py": "tests of policies, which decide nothing",
