@@ -11,7 +11,7 @@ import base64
 import binascii
 import datetime
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from string import hexdigits
@@ -31,9 +31,13 @@ from sqlalchemy import (
     false,
     func,
     literal,
+    not_,
     or_,
     select,
     true,
+)
+from sqlalchemy import (
+    column as column_of,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSON
 
@@ -173,29 +177,40 @@ class StoredQuestion:
             _P.decision_id.is_not(None),
             or_(_P.decision_expires.is_(None), _P.decision_expires >= self._day),
         )
+        self._is_decided = and_(_P.decided.is_not(None), self.in_force)
+        self._is_excepted = and_(
+            _P.excepted.is_not(None),
+            or_(_P.exception_expires.is_(None), _P.exception_expires >= self._day),
+        )
         self.state = self._state()
-        self.active = self.state.in_([str(state) for state in ACTIVE])
+        self.active = self.in_states(ACTIVE)
         self.overdue: ColumnElement[bool] = and_(
             _P.due.is_not(None), _P.due < self._day, self.active
         )
         self.owners = self._effective(_P.decided_owner, _P.owners)
         self._with_text = False
-        # By their starts in JSON, the last runs that a condition compares with.
-        self._starts: dict[str, Any] = {}
+        # The starts of last runs that a filter compares with.
+        self._starts: Any = None
+        self._listed = ""
         self.states = frozenset(map(str, filters.states or ACTIVE))
         self.related = [*self._in_branches(), *self._conditions(filters)]
-        self.matching = [*self.related, self.state.in_(sorted(self.states))]
+        self.matching = [*self.related, self.in_states(filters.states or ACTIVE)]
 
-    def select(self, *columns: Any, related: bool = False) -> Select[*tuple[Any, ...]]:
-        """Select ``columns`` of the rows that match, or that are ``related``: in any state."""
+    def select(
+        self, *columns: Any, related: bool = False, starts: Any = None
+    ) -> Select[*tuple[Any, ...]]:
+        """Select ``columns`` of the rows that match, or that are ``related``: in any state.
+
+        ``starts`` are those of :meth:`starts_of`, if the columns compare with them.
+        """
         source: Any = t.current_problem
         if self._with_text:
             source = source.join(
                 t.current_text,
                 and_(_X.branch_id == _P.branch_id, _X.finding_id == _P.finding_id),
             )
-        for starts in self._starts.values():
-            source = source.outerjoin(starts, cast(starts.c.key, Integer) == _P.branch_id)
+        for one in {id(one): one for one in (self._starts, starts) if one is not None}.values():
+            source = source.outerjoin(one, cast(one.c.key, Integer) == _P.branch_id)
         conditions = self.related if related else self.matching
         return select(*columns).select_from(source).where(*conditions)
 
@@ -295,15 +310,34 @@ class StoredQuestion:
         return among
 
     def _state(self) -> ColumnElement[str]:
-        covered = and_(
-            _P.excepted.is_not(None),
-            or_(_P.exception_expires.is_(None), _P.exception_expires >= self._day),
-        )
         return case(
             (_P.fixed_at.is_not(None), literal(str(ShownState.FIXED))),
-            (and_(_P.decided.is_not(None), self.in_force), _P.decided),
-            (covered, _P.excepted),
+            (self._is_decided, _P.decided),
+            (self._is_excepted, _P.excepted),
             else_=literal(str(ShownState.OPEN)),
+        )
+
+    def in_states(self, states: Collection[ShownState]) -> ColumnElement[bool]:
+        """Tell whether a row is in one of ``states``.
+
+        It says the same as a comparison of :attr:`state`, of which no database can estimate how
+        many rows it holds for.
+        """
+        names = sorted(map(str, states))
+        settled = or_(self._is_decided, self._is_excepted)
+        conditions = {
+            ShownState.FIXED: _P.fixed_at.is_not(None),
+            ShownState.OPEN: and_(_P.fixed_at.is_(None), not_(settled)),
+        }
+        return or_(
+            *(condition for state, condition in conditions.items() if state in states),
+            and_(
+                _P.fixed_at.is_(None),
+                or_(
+                    and_(self._is_decided, _P.decided.in_(names)),
+                    and_(not_(self._is_decided), self._is_excepted, _P.excepted.in_(names)),
+                ),
+            ),
         )
 
     def _effective(self, decided: Any, own: Any) -> ColumnElement[str]:
@@ -344,7 +378,8 @@ class StoredQuestion:
         if filters.older_than is not None:
             yield self._is_older(filters.older_than.days)
         if isinstance(filters.new_since, LastRuns):
-            yield _P.news_at >= self.since(filters.new_since)
+            self._starts = self.starts_of(filters.new_since)
+            yield _P.news_at >= self._starts.c.value
         elif filters.new_since is not None:
             yield _P.news_at >= to_text(filters.new_since)
         if filters.fix_available is not None:
@@ -377,25 +412,28 @@ class StoredQuestion:
             else_=_P.first_seen < before,
         )
 
-    def since(self, last: LastRuns) -> ColumnElement[str]:
-        """Return the start of the last run of each row's branch, for all that is selected next."""
+    def starts_of(self, last: LastRuns) -> Any:
+        """Return a table of the branches (``key``) and the starts of their last runs (``value``).
+
+        One that a filter has joined to the rows is returned again.
+        """
         starts = {
             branch: to_text(start)
             for branch, (repository, name) in self.branches.items()
             if (start := last.since_of(repository, name)) is not None
         }
         listed = json.dumps(starts)
-        if listed not in self._starts:
-            pairs = (
-                func.json_each_text(cast(literal(listed, Text), JSON))
-                if self._postgresql
-                else func.json_each(listed)
-            )
-            name = f"last_runs_{len(self._starts)}"
-            self._starts[listed] = pairs.table_valued("key", "value", name=name)
-        value: ColumnElement[str] = self._starts[listed].c.value
+        if self._starts is not None and self._listed == listed:
+            return self._starts
+        self._listed = listed
+        pairs = (
+            func.json_each_text(cast(literal(listed, Text), JSON))
+            if self._postgresql
+            else func.json_each(listed)
+        )
         # The database would compare by its own language else.
-        return cast(value, _P.news_at.type)
+        value: Any = column_of("value", _P.news_at.type)
+        return pairs.table_valued(column_of("key", Text), value, name=None)
 
     def _says(self, word: str) -> Iterator[ColumnElement[bool]]:
         """Yield the conditions of a word; the first is one that an index of trigrams answers."""

@@ -222,7 +222,8 @@ def overview(
 
 def _count(question: StoredQuestion, runs: Sequence[RunRecord], result: Overview) -> int:
     """Count by severity, state and change; return how many branches match, 2 for more."""
-    since = question.since(LastRuns.of(runs))
+    starts = question.starts_of(LastRuns.of(runs))
+    since = starts.c.value
     change = case(
         (and_(_P.fixed_at.is_not(None), _P.fixed_at >= since), literal(_FIXED)),
         (or_(_P.fixed_at.is_not(None), ~question.active), literal("")),
@@ -232,7 +233,12 @@ def _count(question: StoredQuestion, runs: Sequence[RunRecord], result: Overview
     )
     groups = (_P.severity, question.state, change, question.overdue)
     counted = question.select(
-        *groups, func.count(), func.min(_P.branch_id), func.max(_P.branch_id), related=True
+        *groups,
+        func.count(),
+        func.min(_P.branch_id),
+        func.max(_P.branch_id),
+        related=True,
+        starts=starts,
     ).group_by(*groups)
     branches: set[int] = set()
     for label, state, what, late, number, first, last in question.connection.execute(counted):
