@@ -618,7 +618,7 @@ def test_every_text_of_a_decision_is_masked() -> None:
     }
     own, snyk = loaded(files, mask=lambda text: text.replace("hunter2", "***")).all()
     assert (own.target, own.reason, own.owner, own.refusal) == (
-        f"row {'a' * 32}",
+        f"problem {'a' * 32}",
         "***",
         "***",
         None,
