@@ -14,7 +14,8 @@ from __future__ import annotations
 import datetime
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, delete, func, select, text, tuple_
@@ -38,6 +39,8 @@ _TEXT_COLUMNS = tuple(column.name for column in t.current_text.c)
 
 # Texts that a document leaves out where they are empty.
 _OPTIONAL = tuple(f.name for f in fields(Problem) if f.type == "str | None")
+_FIELDS = tuple(f.name for f in fields(Problem))
+_VALUES = attrgetter(*_FIELDS)
 
 Key = tuple[int, int]
 """A branch and a finding."""
@@ -310,8 +313,12 @@ def _problems(
 
 def _as_stored(problem: Problem) -> Problem:
     """Return a copy as its document would be decoded: without empty texts."""
-    empty = {name: None for name in _OPTIONAL if getattr(problem, name) == ""}
-    return replace(problem, **empty)  # type: ignore[arg-type]
+    # Much quicker than replace().
+    values = dict(zip(_FIELDS, _VALUES(problem), strict=True))
+    for name in _OPTIONAL:
+        if values[name] == "":
+            values[name] = None
+    return Problem(**values)
 
 
 def _dated(problem: Problem, stands: Standing, times: Mapping[int, datetime.datetime]) -> Problem:

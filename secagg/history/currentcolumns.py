@@ -9,7 +9,7 @@ import datetime
 import math
 import re
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -37,6 +37,8 @@ OWN = "\x02"
 
 # No text column holds these: NUL and lone surrogates no database stores, and two are ours.
 _SPECIAL = re.compile("[\x00-\x02\ud800-\udfff]")
+# The greatest number of a column.
+_LARGEST = 2**63 - 1
 # An index holds a part of a place only, which may be as long as a path.
 _PLACE_IN_KEY = 100
 # No decision has expired on that day, and every exception is in force.
@@ -63,7 +65,8 @@ def current_rows(
     ``key`` are the ids of branch and finding, and the names of repository and branch. ``missing``:
     a tool that reported the problem earlier did not look again.
     """
-    place, line, rule = _place(problem)
+    order: Any = severity_key(problem)
+    place, line, rule = order[-3:]
     assert problem.first_seen is not None
     first_seen = to_text(problem.first_seen)
     reopened_at = None if problem.reopened_at is None else to_text(problem.reopened_at)
@@ -91,8 +94,9 @@ def current_rows(
         *key[:2],
         *map(clean, (*key[2:], problem.identity)),
         "".join(f"{OWN}{clean(name)}" for name in sorted(ids_of(problem))),
-        *map(clean, (_worst(problem), place)),
-        line,
+        *map(clean, (_worst(order), place)),
+        # A hostile report may name a line that no column of numbers holds.
+        max(-_LARGEST, min(line, _LARGEST)),
         clean(rule),
         problem.severity.rank,
         severity_label(problem),
@@ -105,8 +109,8 @@ def current_rows(
         _several(problem.tools),
         len(problem.tools),
         _several(owners),
-        float(problem.score or 0.0),
-        float(problem.epss or 0.0),
+        _number(problem.score),
+        _number(problem.epss),
         has_fix(problem),
         first_seen,
         reopened_at,
@@ -218,21 +222,19 @@ def _several(names: Iterable[str]) -> str:
 
 def clean(value: str) -> str:
     """Escape what the database cannot store, and what separates names."""
-    if _SPECIAL.search(value) is None:
+    if value.isprintable() or _SPECIAL.search(value) is None:
         return value
     return _SPECIAL.sub(lambda match: f"\\x{ord(match[0]):02x}", value)
 
 
-def _place(problem: Problem) -> tuple[str, int, str]:
-    place, line, rule = severity_key(problem)[-3:]
-    return str(place), int(str(line)), str(rule)
+def _number(value: float | None) -> float:
+    """Return what an order takes for ``value``; SQLite takes "not a number" for NULL."""
+    return 0.0 if value is None or math.isnan(value) else float(value)
 
 
-def _worst(problem: Problem) -> str:
-    """Return a text that sorts as the beginning of :func:`severity_key` does."""
-    rank, unknown, unexploited, unverified, score, epss, kind, place, *_ = severity_key(problem)
-    numbers: Any = (rank, unknown, unexploited, unverified, score, epss, kind, place)
-    rank, unknown, unexploited, unverified, score, epss, kind, place = numbers
+def _worst(order: Sequence[Any]) -> str:
+    """Return a text that sorts as the beginning of ``order``, by :func:`severity_key`, does."""
+    rank, unknown, unexploited, unverified, score, epss, kind, place = order[:8]
     return (
         f"{rank + 4}{unknown:d}{unexploited:d}{unverified:d}{_sortable(score)}{_sortable(epss)}"
         f"{kind:02d}{place[:_PLACE_IN_KEY]}"

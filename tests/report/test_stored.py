@@ -71,7 +71,7 @@ def problems_of(draw: st.DrawFn, name: str) -> Problem:
         rule_id=one_of("CVE-2026-1", "py/a", "PY/a"),
         uri=one_of(None, "", "web/a.js", "web/app/b.js", "Web/a.js", "x" * 300),
         image=one_of(None, "alpine:3"),
-        line=one_of(None, 0, 3, 12),
+        line=one_of(None, 0, 3, 12, 10**30),
         component=one_of(None, ".", "web", "web/app", "webshop", "Web"),
         owners=tuple(draw(st.lists(_OWNERS, max_size=2, unique=True))),
         package=one_of(None, "lodash", "Lodash", "django"),
@@ -388,3 +388,11 @@ def test_what_may_not_be_read_counts_nowhere(store: Store) -> None:
     with store.reading() as connection:
         none = StoredQuestion(connection, StoreScope(readable=lambda _: False), Filters(), TODAY)
         assert (none.total(), list(none.each((), details=False))) == (0, [])
+
+
+def test_a_report_may_name_any_line(store: Store) -> None:
+    _empty(store)
+    lines = [problem(name, uri="a.py", line=line) for name, line in (("a", 2**64 - 1), ("b", 7))]
+    _record(store, [Scan("acme/a", "main", 1, lines, [])], [])
+    found = page(store, EVERY, Filters(), today=TODAY, sort=["path"])
+    assert [p.line for p in found.rows] == [7, 2**64 - 1]
