@@ -354,10 +354,10 @@ def test_the_command_says_what_it_wrote(store: Store, where: str, tmp_path: Path
     ran = run(*whole, "--repo", "acme/shop", "--since", day(2).date().isoformat())
     assert (ran.code, ran.stderr) == (0, "")
     assert ran.stdout.splitlines() == [
-        "runs: 1 rows in 1 day",
+        "runs: 1 row in 1 day",
         "sightings: 2 rows in 1 day",
         "problems: 5 rows in 1 day",
-        "decisions: 1 rows in 1 day",
+        "decisions: 1 row in 1 day",
     ]
     assert len(rows(tmp_path / "lake", "problems")) == 5
     ran = run(*whole, "--since", "yesterday")
