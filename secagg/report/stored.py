@@ -297,9 +297,9 @@ class StoredQuestion:
         )
 
     def _in_branches(self) -> list[ColumnElement[bool]]:
-        return [] if self._whole else [self._one_of(_P.branch_id, list(self.branches), Integer())]
+        return [] if self._whole else [self.one_of(_P.branch_id, list(self.branches), Integer())]
 
-    def _one_of(self, column: Any, values: Sequence[Any], type_: Any) -> ColumnElement[bool]:
+    def one_of(self, column: Any, values: Sequence[Any], type_: Any) -> ColumnElement[bool]:
         """Compare with as many values as there may be, in one parameter."""
         if self._postgresql:
             listing = bindparam(None, list(values), ARRAY(type_), unique=True)
@@ -398,7 +398,7 @@ class StoredQuestion:
         statement = select(column).where(column.is_not(None), *self._in_branches()).distinct()
         values = list(self.connection.execute(statement).scalars())
         fitting = [v for v in values if all(check(problem_of(v)) for check in checks)]
-        return self._one_of(column, fitting, Text()) if fitting else false()
+        return self.one_of(column, fitting, Text()) if fitting else false()
 
     def _is_older(self, days: int) -> ColumnElement[bool]:
         if days <= 0:

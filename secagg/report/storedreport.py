@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from typing import Any, Protocol, overload
 
-from sqlalchemy import ColumnElement, and_, case, func, literal, or_, tuple_
+from sqlalchemy import ColumnElement, Integer, Text, and_, case, func, literal, or_
 
 from secagg.history import current
 from secagg.history import tables as t
@@ -26,7 +26,7 @@ from secagg.system.dates import utc_today
 
 _P = t.current_problem.c
 _MOST_LISTED = 5
-# How many groups of problems that one upgrade may close are looked at together.
+# How many groups of problems that one upgrade may close are looked at first.
 _GROUPS = 50
 _BY_WEIGHT = ("critical", "high", "unknown", "medium", "low")
 _SHOWN_RANKS = {str(s): s.rank for s in Severity} | {SEVERITY_LABELS[-1]: Severity.HIGH.rank}
@@ -298,21 +298,28 @@ def _upgrades(question: StoredQuestion, top: int) -> list[Upgrade]:
     )
     problems: list[Problem] = []
     best: list[Upgrade] = []
-    for start in range(0, 1 << 62, _GROUPS):
-        rows = question.connection.execute(grouped.limit(_GROUPS).offset(start)).all()
+    start, size = 0, _GROUPS
+    while True:
+        rows = question.connection.execute(grouped.limit(size).offset(start)).all()
         if rows:
             _, type_, package, where, count, rank, repository, branch = rows[0]
             following = order_of_group(count, rank, package, where, (type_, repository, branch))
         if not rows or has_best(best, top, following):
             return best
-        keys = question.connection.execute(
-            question.select(_P.branch_id, _P.finding_id).where(
-                vulnerable, tuple_(*group).in_([tuple(row[:4]) for row in rows])
-            )
-        ).all()
-        found = [(branch_id, finding) for branch_id, finding in keys]
+        groups = {tuple(row[:4]) for row in rows}
+        members = question.select(_P.finding_id, *group).where(
+            vulnerable,
+            question.one_of(_P.branch_id, sorted({one[0] for one in groups}), Integer()),
+            question.one_of(_P.package, sorted({one[2] for one in groups}), Text()),
+        )
+        found = [
+            (row[1], row[0])
+            for row in question.connection.execute(members)
+            if tuple(row[1:]) in groups
+        ]
         problems += current.load(question.connection, found, question.today, details=False)
         best = upgrades(problems, top)
-        if len(rows) < _GROUPS:
+        if len(rows) < size:
             return best
-    return best
+        # The database counts all groups anew each time.
+        start, size = start + size, size * 4
