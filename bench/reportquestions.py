@@ -30,7 +30,8 @@ from secagg.report.filters import Filters, parse_age
 from secagg.report.query import Query
 from secagg.report.source import AnsweringSource
 from secagg.report.standing import LastRuns
-from secagg.report.stored import Page, StoreScope, page, summary
+from secagg.report.stored import Page, StoreScope, page
+from secagg.report.storedcounts import summary
 from secagg.report.storedreport import StoredSource
 from secagg.system.dates import utc_today
 from tests.report.make import history

@@ -8,8 +8,8 @@ GitLab's headings of sections are skipped.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache, partial
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache, lru_cache, partial
 from pathlib import Path
 
 from msgspec import Struct
@@ -179,3 +179,17 @@ def _read_file(top: Path, place: str) -> bytes | None:
             return file.read(LARGEST)
     except OSError:
         return None
+
+
+def code_owners(root: Path, base: str | None = None) -> Callable[[str], Sequence[str]]:
+    """Return a function from a file to its owners, whose approval in it counts.
+
+    CODEOWNERS below ``root`` is that of the work tree, or of the commit ``base``; it is read by the
+    first call. The owners that ``secagg.yaml`` adds do not count, as nobody makes them review.
+    """
+
+    @cache
+    def owners(file: str) -> Sequence[str]:
+        return load_owners(root, ref=base).of(file)
+
+    return owners

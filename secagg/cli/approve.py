@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import replace
 
-from secagg.change.approvers import code_owners
+from secagg.change.owners import code_owners
 from secagg.cli.decide import Place, Selection, record, say, select, user
 from secagg.decisions.entry import work_tree
 from secagg.decisions.ownfile import decisions_in

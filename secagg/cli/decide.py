@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from secagg import ids
-from secagg.change.approvers import code_owners
+from secagg.change.owners import code_owners
 from secagg.cli.report import note_unmatched_filters
 from secagg.decisions.entry import work_tree
 from secagg.decisions.ownedit import remove_decisions, write_decisions

@@ -13,7 +13,7 @@ import msgspec
 import typer
 from pydantic import ValidationError
 
-from secagg.change.approvers import code_owners
+from secagg.change.owners import code_owners
 from secagg.cli import completion
 from secagg.cli.options import ColourOption, FormatOption, LastOption, OutputFormat, RootOption
 from secagg.cli.screen import Screen

@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from secagg.change.approvers import code_owners
+from secagg.change.owners import code_owners
 from secagg.cli.decide import Place, Selection, record, say, select
 from secagg.cli.show import about
 from secagg.decisions.entry import work_tree

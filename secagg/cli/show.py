@@ -45,7 +45,7 @@ from secagg.system.dates import utc_today
 from secagg.system.files import OUTPUT_DIRECTORY
 
 if TYPE_CHECKING:
-    from secagg.history.deciding import AuditEntry
+    from secagg.history.audit import AuditEntry
 
 
 def show_problem(

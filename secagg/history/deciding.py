@@ -1,18 +1,17 @@
-"""Triage decisions in the store, and the audit log of who changed what."""
+"""Triage decisions in the store: made, taken back, and which are in force."""
 
 from __future__ import annotations
 
 import datetime
 import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, select, text
 
 from secagg import ids
 from secagg.errors import StoreError
+from secagg.history import audit
 from secagg.history import tables as t
 from secagg.history.bulk import select_in
 from secagg.history.engine import from_text, repository_id_of, to_text
@@ -23,102 +22,6 @@ from secagg.system.dates import utc_now, utc_today
 _Key = TypeVar("_Key")
 
 _COLUMNS = "state, reason, by, owner, at, expires, alert"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditEntry:
-    """One change; ``subject`` is the id of a problem, or names a target. ``at`` is in UTC."""
-
-    at: datetime.datetime
-    who: str
-    what: str
-    subject: str
-    before: Mapping[str, Any] | None = None
-    after: Mapping[str, Any] | None = None
-
-
-def add(connection: Connection, entries: list[AuditEntry]) -> None:
-    """Add ``entries`` in the caller's transaction, so that every change has its entry."""
-    rows = [
-        {
-            "at": to_text(entry.at),
-            "who": entry.who,
-            "what": entry.what,
-            "subject": entry.subject,
-            "before": None if entry.before is None else json.dumps(entry.before),
-            "after": None if entry.after is None else json.dumps(entry.after),
-        }
-        for entry in entries
-    ]
-    if rows:
-        connection.execute(
-            text(
-                'INSERT INTO audit (at, who, what, subject, "before", "after") '
-                "VALUES (:at, :who, :what, :subject, :before, :after)"
-            ),
-            rows,
-        )
-
-
-def entries(
-    connection: Connection,
-    limit: int | None,
-    subjects: Sequence[str] = (),
-    repository: str | None = None,
-) -> list[AuditEntry]:
-    """Return the newest ``limit`` entries (all for None), newest first.
-
-    Where ``subjects`` are named, those on them only; with ``repository`` those on its decisions.
-    """
-    statement = 'SELECT at, who, what, subject, "before", "after" FROM audit'
-    values: dict[str, Any] = {f"s{i}": subject for i, subject in enumerate(subjects)}
-    if subjects:
-        statement += f" WHERE subject IN ({', '.join(f':{name}' for name in values)})"
-    statement += " ORDER BY id DESC"
-    if limit is not None and repository is None:
-        statement += " LIMIT :limit"
-        values["limit"] = limit
-    found = [
-        AuditEntry(
-            at=from_text(at),
-            who=who,
-            what=what,
-            subject=subject,
-            before=None if before is None else json.loads(before),
-            after=None if after is None else json.loads(after),
-        )
-        for at, who, what, subject, before, after in connection.execute(text(statement), values)
-    ]
-    if repository is None:
-        return found
-    decided = _moments_of(connection, repository)
-    return [entry for entry in found if (entry.subject, _decided_at(entry)) in decided][:limit]
-
-
-def _moments_of(connection: Connection, repository: str) -> set[tuple[str, str]]:
-    """Return the identity and time of every decision of ``repository``, undone ones too.
-
-    An identity does not name its repository, so the same one may be decided on in several.
-    """
-    rows = connection.execute(
-        text(
-            "SELECT d.identity, d.at FROM decision d JOIN repository r ON r.id = d.repository_id "
-            "WHERE r.name = :repository"
-        ),
-        {"repository": repository},
-    )
-    return {(identity, at) for identity, at in rows}
-
-
-def _decided_at(entry: AuditEntry) -> str:
-    """Return the time of the decision that ``entry`` records the making or undoing of."""
-    decision = entry.before if entry.what == "undo" else entry.after
-    return str((decision or {}).get("at"))
-
-
-def change(who: str, what: str, subject: str, **sides: Mapping[str, Any] | None) -> AuditEntry:
-    """Make an entry with the current time; ``sides`` are ``before`` and ``after``."""
-    return AuditEntry(at=utc_now(), who=who, what=what, subject=subject, **sides)
 
 
 def decide(
@@ -157,10 +60,12 @@ def decide(
     )
     after = {name: row[name] for name in _COLUMNS.split(", ")}
     who = decision.by or "unknown"
-    add(
+    audit.add(
         connection,
         [
-            change(who, "triage", identity, before=_document(before.get(identity)), after=after)
+            audit.change(
+                who, "triage", identity, before=_document(before.get(identity)), after=after
+            )
             for identity in full
         ],
     )
@@ -281,7 +186,7 @@ def _audit_undo(
     """Add an entry to the audit log for each undone decision of ``before``."""
     after = in_force(connection, repository)
     entries = [
-        change(
+        audit.change(
             who,
             "undo",
             identity,
@@ -290,7 +195,7 @@ def _audit_undo(
         )
         for identity, decision in before.items()
     ]
-    add(connection, entries)
+    audit.add(connection, entries)
 
 
 def in_force(connection: Connection, repository: str) -> dict[str, Triage]:

@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, delete, select
 
 from secagg.errors import StoreError
-from secagg.history import current, deciding, replay
+from secagg.history import audit, current, replay
 from secagg.history import tables as t
 from secagg.history.bulk import chunks, insert_rows, select_in
 from secagg.history.engine import from_text, repository_id_of
@@ -123,7 +123,7 @@ def forget(connection: Connection, repository: str, branch: str | None, who: str
     if branch is None:
         _delete(connection, t.repository, t.repository.c.id, [number])
     subject = repository if branch is None else f"{repository} {branch}"
-    deciding.add(connection, [deciding.change(who, "forget", subject)])
+    audit.add(connection, [audit.change(who, "forget", subject)])
     return Removed(runs=len(runs), contents=contents)
 
 

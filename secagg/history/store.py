@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine
 
 from secagg.errors import StoreError
 from secagg.history import alerts as github_alerts
+from secagg.history import audit as audit_log
 from secagg.history import current, deciding, importing, reading
 from secagg.history.alerts import StoredAlert
 from secagg.history.document import BROKEN_HINT
@@ -263,13 +264,13 @@ class Store:
         limit: int | None = None,
         subjects: Sequence[str] = (),
         repository: str | None = None,
-    ) -> list[deciding.AuditEntry]:
+    ) -> list[audit_log.AuditEntry]:
         """Return the audit log, newest first; that of ``subjects`` where any are named.
 
         With ``repository`` only what was decided in it.
         """
         with self._read() as connection:
-            return deciding.entries(connection, limit, subjects, repository)
+            return audit_log.newest(connection, limit, subjects, repository)
 
     def add_token(self, token: ApiToken) -> None:
         """Add a token of ``secagg serve``."""
@@ -292,10 +293,10 @@ class Store:
         with self._write() as connection:
             return api_tokens.revoke(connection, token_id, who)
 
-    def note(self, entry: deciding.AuditEntry) -> None:
+    def note(self, entry: audit_log.AuditEntry) -> None:
         """Add ``entry``, which changes no problem, to the audit log."""
         with self._write() as connection:
-            deciding.add(connection, [entry])
+            audit_log.add(connection, [entry])
 
     def reading(self) -> AbstractContextManager[Connection]:
         """Open a transaction that reads, for :mod:`secagg.report.stored`."""

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Table, update
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from secagg.errors import StoreError
-from secagg.history import deciding
+from secagg.history import audit
 from secagg.history import tables as t
 from secagg.history.engine import from_text, to_text
 from secagg.model.access import ApiToken, scopes_of
@@ -51,9 +51,9 @@ def add(connection: Connection, token: ApiToken) -> None:
             )
         )
         session.flush()
-    deciding.add(
+    audit.add(
         connection,
-        [deciding.change(token.created_by, "add token", token.id, after=_document(token))],
+        [audit.change(token.created_by, "add token", token.id, after=_document(token))],
     )
 
 
@@ -97,9 +97,9 @@ def revoke(connection: Connection, token_id: str, who: str) -> ApiToken:
         .where(t.api_token.c.token_id == token_id)
         .values(revoked_at=to_text(utc_now()))
     )
-    deciding.add(
+    audit.add(
         connection,
-        [deciding.change(who, "revoke token", token_id, before=_document(found[0]))],
+        [audit.change(who, "revoke token", token_id, before=_document(found[0]))],
     )
     return found[0]
 

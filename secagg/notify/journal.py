@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from secagg.history.deciding import change
+from secagg.history.audit import change
 from secagg.model.problem import RunRecord
 from secagg.report.standing import LastRuns, newest_runs
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from secagg.change.approvers import code_owners
 from secagg.change.baseline import Comparison, compare
 from secagg.change.facts import facts_of
+from secagg.change.owners import code_owners
 from secagg.decisions.entry import Read, Trust, work_tree
 from secagg.decisions.load import load_exceptions
 from secagg.decisions.sarif import not_ours, rejection_of, suppression_of

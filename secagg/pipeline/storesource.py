@@ -295,7 +295,7 @@ def _read_decision_files(root: Path, controls: Controls | None) -> Mapping[str, 
     in_base = controls is not None and controls.base is not None
     if not in_base and not any(os.path.lexists(root / name) for name in DECISION_FILES):
         return {}
-    from secagg.change.approvers import code_owners
+    from secagg.change.owners import code_owners
     from secagg.decisions.entry import work_tree
     from secagg.decisions.ownfile import decisions_in
 

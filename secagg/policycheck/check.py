@@ -9,7 +9,7 @@ from dataclasses import fields, replace
 from itertools import combinations, pairwise
 from pathlib import Path
 
-from secagg.change.approvers import code_owners
+from secagg.change.owners import code_owners
 from secagg.decisions import load_exceptions, work_tree
 from secagg.decisions.entry import policy_gaps, text_of
 from secagg.decisions.load import masked

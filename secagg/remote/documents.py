@@ -22,7 +22,7 @@ import orjson
 
 from secagg.errors import SecaggError, StoreError
 from secagg.history import ImportedRun
-from secagg.history.deciding import AuditEntry
+from secagg.history.audit import AuditEntry
 from secagg.ids import WHOLE
 from secagg.jsonio.packed import unpacked
 from secagg.model.access import ApiToken, is_name

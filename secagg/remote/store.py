@@ -29,7 +29,7 @@ from secagg import __version__
 from secagg.errors import StoreError, UsageError
 from secagg.history import ImportedRun, Store
 from secagg.history.alerts import StoredAlert
-from secagg.history.deciding import AuditEntry
+from secagg.history.audit import AuditEntry
 from secagg.jsonio.packed import MIB, MOST_PACKED_BYTES
 from secagg.model.access import ApiToken
 from secagg.model.problem import Problem, RunRecord, State, Triage

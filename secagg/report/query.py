@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -122,36 +123,77 @@ class Query:
     limit: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """The problems that match a query; ``rows`` are the sorted ones within its limit.
+class Answer(ABC):
+    """The problems that match a query."""
 
-    ``related`` are those that match its other filters, in any state, fixed ones too.
-    """
+    @property
+    @abstractmethod
+    def rows(self) -> Sequence[Problem]:
+        """The matching problems in order, within the limit."""
 
-    rows: Sequence[Problem]
-    matching: Sequence[Problem]
-    related: Sequence[Problem]
+    @property
+    @abstractmethod
+    def matching(self) -> Sequence[Problem]:
+        """All problems that match."""
+
+    @property
+    @abstractmethod
+    def related(self) -> Sequence[Problem]:
+        """All that match the filters but for the states, fixed ones too."""
+
+    @property
+    @abstractmethod
+    def total(self) -> int:
+        """How many problems match, whatever the limit."""
+
+    @abstractmethod
+    def sections(self, by: GroupBy) -> list[Section]:
+        """Group the rows, and count all that match in each section."""
+
+    @abstractmethod
+    def totals(self, by: GroupBy) -> dict[str, int]:
+        """Count all that match in each section; a problem may be in several."""
+
+    @abstractmethod
+    def failing(self, threshold: Severity, today: datetime.date) -> int:
+        """Count the open problems that match and are ``threshold`` or worse, or may be."""
+
+
+class ListedAnswer(Answer):
+    """An answer from problems in memory."""
+
+    def __init__(
+        self, rows: Sequence[Problem], matching: Sequence[Problem], related: Sequence[Problem]
+    ) -> None:
+        self._rows, self._matching, self._related = rows, matching, related
+
+    @property
+    def rows(self) -> Sequence[Problem]:
+        return self._rows
+
+    @property
+    def matching(self) -> Sequence[Problem]:
+        return self._matching
+
+    @property
+    def related(self) -> Sequence[Problem]:
+        return self._related
 
     @property
     def total(self) -> int:
-        """How many problems match, whatever the limit."""
-        return len(self.matching)
+        return len(self._matching)
 
     def sections(self, by: GroupBy) -> list[Section]:
-        """Group the rows, and count all that match in each section."""
-        return sections(self.rows, by, all_problems=self.matching)
+        return sections(self._rows, by, all_problems=self._matching)
 
     def totals(self, by: GroupBy) -> dict[str, int]:
-        """Count all that match in each section; a problem may be in several."""
-        return {name: len(rows) for name, rows in _by_name(self.matching, by).items()}
+        return {name: len(rows) for name, rows in _by_name(self._matching, by).items()}
 
     def failing(self, threshold: Severity, today: datetime.date) -> int:
-        """Count the open problems that match and are ``threshold`` or worse, or may be."""
         return sum(
             (severity_rank(problem) >= threshold.rank or not problem.severity_known)
             and standing(problem, today) in ACTIVE
-            for problem in self.matching
+            for problem in self._matching
         )
 
 
@@ -162,7 +204,7 @@ def answer(query: Query, problems: Iterable[Problem], today: datetime.date) -> A
     states = query.filters.states or ACTIVE
     matching = [problem for problem in related if standing(problem, today) in states]
     rows = ordered(matching, query.sort, today, limit=query.limit)
-    return Answer(rows=rows, matching=matching, related=related)
+    return ListedAnswer(rows, matching, related)
 
 
 class GroupBy(StrEnum):
@@ -187,14 +229,17 @@ class Section:
     total: int
 
 
+NO_OWNER, NO_PACKAGE, NO_TOOL = "(no owner)", "(no package)", "(no tool)"
+"""The sections of problems without an owner, package or tool."""
+
 _NAMES: dict[GroupBy, Callable[[Problem], tuple[str, ...]]] = {
     GroupBy.SEVERITY: lambda p: (severity_label(p),),
     GroupBy.COMPONENT: lambda p: (p.component or ".",),
-    GroupBy.OWNER: lambda p: owners_of(p) or ("(no owner)",),
-    GroupBy.PACKAGE: lambda p: (p.package or "(no package)",),
+    GroupBy.OWNER: lambda p: owners_of(p) or (NO_OWNER,),
+    GroupBy.PACKAGE: lambda p: (p.package or NO_PACKAGE,),
     GroupBy.RULE: lambda p: (p.rule_id,),
     GroupBy.KIND: lambda p: (str(p.kind),),
-    GroupBy.TOOL: lambda p: p.tools or ("(no tool)",),
+    GroupBy.TOOL: lambda p: p.tools or (NO_TOOL,),
 }
 
 

@@ -7,13 +7,11 @@ documents of the rows that are shown are decoded.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import datetime
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from string import hexdigits
 from typing import Any, Protocol
 
@@ -41,15 +39,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSON
 
-from secagg.errors import UsageError
 from secagg.history import current, reading
 from secagg.history import currentcolumns as columns
 from secagg.history import tables as t
-from secagg.history.currentcolumns import EACH, OWN, clean, names_in
+from secagg.history.currentcolumns import EACH, OWN, clean
 from secagg.history.engine import to_text
 from secagg.ids import SHORTEST
 from secagg.model.finding import Kind, Severity
 from secagg.model.problem import Problem
+from secagg.report.cursors import beyond, cursor_of, values_of
 from secagg.report.filters import Filters, predicates
 from secagg.report.query import KEYS, unknown_key
 from secagg.report.standing import ACTIVE, SEVERITY_LABELS, LastRuns, ShownState
@@ -59,10 +57,6 @@ _X = t.current_text.c
 _LAST = "\U0010ffff"
 _NOBODY = f"{EACH}{_LAST}{EACH}"
 _BATCH = 500
-# The days up to which a problem counts for an age.
-AGES = {"up to 7 days": 7, "up to 30 days": 30, "up to 90 days": 90}
-OLDER = "older"
-NO_OWNER = "(no owner)"
 
 
 class LocalStore(Protocol):
@@ -100,34 +94,6 @@ class Page:
     total: int | None
 
 
-@dataclass(slots=True, kw_only=True)
-class Count:
-    """The problems of a repository or an owner; ``oldest`` is when the first of them was seen."""
-
-    name: str
-    total: int = 0
-    by_severity: dict[str, int] = field(default_factory=lambda: dict.fromkeys(SEVERITY_LABELS, 0))
-    overdue: int = 0
-    oldest: datetime.datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredSummary:
-    """Counts of the problems that match; ``by_state`` counts every state.
-
-    A problem with two owners counts for both. Repositories and owners with most problems of the
-    worst severity come first.
-    """
-
-    total: int
-    overdue: int
-    by_severity: dict[str, int]
-    by_state: dict[str, int]
-    by_age: dict[str, int]
-    repositories: list[Count]
-    owners: list[Count]
-
-
 def page(
     store: LocalStore,
     scope: StoreScope,
@@ -148,15 +114,8 @@ def page(
     with store.reading() as connection:
         question = StoredQuestion(connection, scope, filters, today)
         total = question.total() if after is None else None
-        return Page(**question.rows(sort, after, limit, details=details), total=total)
-
-
-def summary(
-    store: LocalStore, scope: StoreScope, filters: Filters, *, today: datetime.date
-) -> StoredSummary:
-    """Count the problems that match ``filters``."""
-    with store.reading() as connection:
-        return StoredQuestion(connection, scope, filters, today).summary()
+        rows, following = question.rows(sort, after, limit, details=details)
+        return Page(rows=rows, after=following, total=total)
 
 
 class StoredQuestion:
@@ -220,30 +179,28 @@ class StoredQuestion:
 
     def rows(
         self, sort: Sequence[str], after: str | None, limit: int, *, details: bool
-    ) -> dict[str, Any]:
-        """Return the ``rows`` of a page, and the cursor ``after`` it."""
+    ) -> tuple[list[Problem], str | None]:
+        """Return the rows of a page, and the cursor after it; None at the end."""
         order = self._order(sort)
         statement = self.select(_P.branch_id, _P.finding_id, *(column for column, _ in order))
         if after is not None:
-            statement = statement.where(_beyond(order, _values_of(after, sort, len(order))))
+            columns = [column for column, _ in order]
+            statement = statement.where(beyond(order, values_of(after, sort, columns)))
         statement = statement.order_by(
             *(column.desc() if down else column for column, down in order)
         ).limit(limit + 1)
         rows = self.connection.execute(statement).all()
         keys = [(row[0], row[1]) for row in rows[:limit]]
         more = len(rows) > limit and bool(keys)
-        return {
-            "rows": current.load(self.connection, keys, self.today, details=details),
-            "after": _cursor(sort, rows[limit - 1][2:]) if more else None,
-        }
+        problems = current.load(self.connection, keys, self.today, details=details)
+        return problems, cursor_of(sort, rows[limit - 1][2:]) if more else None
 
     def each(self, sort: Sequence[str], *, details: bool) -> Iterator[Problem]:
         """Yield all rows in order; a few are in memory at a time."""
         after = None
         while True:
-            part = self.rows(sort, after, _BATCH, details=details)
-            yield from part["rows"]
-            after = part["after"]
+            problems, after = self.rows(sort, after, _BATCH, details=details)
+            yield from problems
             if after is None:
                 return
 
@@ -254,47 +211,6 @@ class StoredQuestion:
         rows = self.connection.execute(statement).all()
         keys = [(branch, finding) for branch, finding in rows]
         return current.load(self.connection, keys, self.today, details=details)
-
-    def summary(self) -> StoredSummary:
-        """Count the rows that match."""
-        by_state = dict.fromkeys(map(str, ShownState), 0)
-        counted = self.select(self.state, func.count(), related=True).group_by(self.state)
-        by_state.update({state: int(n) for state, n in self.connection.execute(counted)})
-        columns = (
-            *(_P.repository, self.owners, _P.severity, self._age(), self.overdue),
-            *(func.count(), func.min(_P.first_seen)),
-        )
-        statement = self.select(*columns).group_by(*columns[:5])
-        total, late = 0, 0
-        severities, ages = dict.fromkeys(SEVERITY_LABELS, 0), dict.fromkeys([*AGES, OLDER], 0)
-        repositories: dict[str, Count] = {}
-        owned: dict[str, Count] = {}
-        for repository, owners, label, age, overdue, number, oldest in self.connection.execute(
-            statement
-        ):
-            total += number
-            late += number if overdue else 0
-            severities[label] += number
-            ages[age] += number
-            at = datetime.datetime.fromisoformat(oldest)
-            for name, counts in (
-                (repository, repositories),
-                *((owner, owned) for owner in names_in(owners) or (NO_OWNER,)),
-            ):
-                one = counts.setdefault(name, Count(name=name))
-                one.total += number
-                one.by_severity[label] += number
-                one.overdue += number if overdue else 0
-                one.oldest = at if one.oldest is None else min(one.oldest, at)
-        return StoredSummary(
-            total=total,
-            overdue=late,
-            by_severity=severities,
-            by_state=by_state,
-            by_age=ages,
-            repositories=sorted(repositories.values(), key=_most),
-            owners=sorted(owned.values(), key=_most),
-        )
 
     def _in_branches(self) -> list[ColumnElement[bool]]:
         return [] if self._whole else [self.one_of(_P.branch_id, list(self.branches), Integer())]
@@ -343,14 +259,6 @@ class StoredQuestion:
     def _effective(self, decided: Any, own: Any) -> ColumnElement[str]:
         """Return the owners by the decision in force, else those of the file."""
         return case((and_(decided.is_not(None), self.in_force), decided), else_=own)
-
-    def _age(self) -> ColumnElement[str]:
-        """Return the age of an open problem in words."""
-        limits = [
-            (_P.first_seen >= (self.today - datetime.timedelta(days=days)).isoformat(), name)
-            for name, days in AGES.items()
-        ]
-        return case(*((condition, literal(name)) for condition, name in limits), else_=OLDER)
 
     def _conditions(self, filters: Filters) -> Iterator[ColumnElement[bool]]:
         """Yield a condition for each filter that is set, but for the states."""
@@ -496,11 +404,6 @@ def branches_of(connection: Connection, scope: StoreScope) -> dict[int, tuple[st
     }
 
 
-def _most(count: Count) -> tuple[object, ...]:
-    labels = ("critical", "high", "unknown", "medium", "low", "none")
-    return (*(-count.by_severity[label] for label in labels), count.name)
-
-
 def _begins(ids: Iterable[str]) -> Iterator[ColumnElement[bool]]:
     """Yield the conditions of the first digits of a problem's id."""
     for text in sorted(ids):
@@ -517,34 +420,3 @@ def _escaped(text: str) -> str:
 def _ranked(column: Any, words: Any) -> ColumnElement[int]:
     """Return the position of a word among ``words``."""
     return case({str(word): rank for rank, word in enumerate(words)}, value=column)
-
-
-def _cursor(sort: Sequence[str], values: Sequence[Any]) -> str:
-    document = json.dumps([list(sort), list(values)], separators=(",", ":"))
-    return base64.urlsafe_b64encode(document.encode()).decode().rstrip("=")
-
-
-def _values_of(cursor: str, sort: Sequence[str], number: int) -> list[Any]:
-    """Read the values of the row that a page ended with."""
-    try:
-        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        of_sort, values = json.loads(text)
-    except (ValueError, TypeError, binascii.Error, RecursionError):
-        of_sort, values = None, ()
-    plain = isinstance(values, list) and all(isinstance(v, str | int | float) for v in values)
-    if of_sort != list(sort) or not plain or len(values) != number:
-        raise UsageError(
-            "this is no cursor of a page in this order", hint="begin with the first page"
-        )
-    return list(values)
-
-
-def _beyond(order: Sequence[tuple[Any, bool]], values: Sequence[Any]) -> ColumnElement[bool]:
-    """Tell whether a row comes after the one with ``values``."""
-    condition: ColumnElement[bool] = false()
-    for (column, down), value in reversed(list(zip(order, values, strict=True))):
-        further = column < value if down else column > value
-        condition = or_(further, and_(column == value, condition))
-    # The same again, in a form that an index can answer.
-    (column, down), value = order[0], values[0]
-    return and_(column <= value if down else column >= value, condition)

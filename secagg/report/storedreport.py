@@ -18,9 +18,18 @@ from secagg.model.problem import Problem, RunRecord
 from secagg.output.codehost import CodeHost
 from secagg.report.filters import Filters, filter_words, unmatched_sentence
 from secagg.report.overview import Change, ComponentCount, Overview
-from secagg.report.query import Answer, GroupBy, Query, Section, sections_of
+from secagg.report.query import (
+    NO_OWNER,
+    NO_PACKAGE,
+    NO_TOOL,
+    Answer,
+    GroupBy,
+    Query,
+    Section,
+    sections_of,
+)
 from secagg.report.standing import SEVERITY_LABELS, LastRuns, ShownState, newest_runs
-from secagg.report.stored import NO_OWNER, LocalStore, StoredQuestion, StoreScope
+from secagg.report.stored import LocalStore, StoredQuestion, StoreScope
 from secagg.report.upgrades import Upgrade, has_best, order_of_group, upgrades
 from secagg.system.dates import utc_today
 
@@ -70,25 +79,19 @@ class StoredAnswer(Answer):
     ``matching`` and ``related`` read all problems: formats that show each need them.
     """
 
-    __slots__ = ("_details", "_question", "_total")
-    _question: StoredQuestion
-    _total: int
-    _details: bool
-
     def __init__(self, question: StoredQuestion, query: Query, *, details: bool) -> None:
-        total = question.total()
-        rows: Sequence[Problem]
+        self.question = question
+        self._details = details
+        self._total = question.total()
+        self._rows: Sequence[Problem]
         if query.limit is None:
-            rows = StoredRows(question, query.sort, total, details)
+            self._rows = StoredRows(question, query.sort, self._total, details)
         else:
-            rows = question.rows(query.sort, None, query.limit, details=details)["rows"]
-        for name, value in (
-            ("rows", rows),
-            ("_question", question),
-            ("_total", total),
-            ("_details", details),
-        ):
-            object.__setattr__(self, name, value)
+            self._rows, _ = question.rows(query.sort, None, query.limit, details=details)
+
+    @property
+    def rows(self) -> Sequence[Problem]:
+        return self._rows
 
     @property
     def total(self) -> int:
@@ -96,11 +99,11 @@ class StoredAnswer(Answer):
 
     @property
     def matching(self) -> Sequence[Problem]:
-        return self._question.all(details=self._details)
+        return self.question.all(details=self._details)
 
     @property
     def related(self) -> Sequence[Problem]:
-        return self._question.all(details=self._details, related=True)
+        return self.question.all(details=self._details, related=True)
 
     def sections(self, by: GroupBy) -> list[Section]:
         return sections_of(self.rows, by, self._ranks(by))
@@ -110,26 +113,26 @@ class StoredAnswer(Answer):
 
     def failing(self, threshold: Severity, today: datetime.date) -> int:
         as_severe = [label for label, rank in _SHOWN_RANKS.items() if rank >= threshold.rank]
-        counted = self._question.select(func.count()).where(
-            self._question.active,
+        counted = self.question.select(func.count()).where(
+            self.question.active,
             or_(_P.severity.in_(as_severe), _P.severity == SEVERITY_LABELS[-1]),
         )
-        return int(self._question.connection.execute(counted).scalar_one())
+        return int(self.question.connection.execute(counted).scalar_one())
 
     def _ranks(self, by: GroupBy) -> dict[str, Counter[int]]:
         """Return, by section, the number of problems of each rank."""
-        question = self._question
+        question = self.question
         columns: dict[GroupBy, Any] = {
             GroupBy.SEVERITY: _P.severity,
             GroupBy.COMPONENT: _P.component,
             GroupBy.OWNER: question.owners,
-            GroupBy.PACKAGE: func.coalesce(_P.package, "(no package)"),
+            GroupBy.PACKAGE: func.coalesce(_P.package, NO_PACKAGE),
             GroupBy.RULE: _P.rule_id,
             GroupBy.KIND: _P.kind,
             GroupBy.TOOL: _P.tools,
         }
         column = columns[by]
-        nameless = {GroupBy.OWNER: NO_OWNER, GroupBy.TOOL: "(no tool)"}.get(by)
+        nameless = {GroupBy.OWNER: NO_OWNER, GroupBy.TOOL: NO_TOOL}.get(by)
         counted = question.select(column, _P.severity, func.count()).group_by(column, _P.severity)
         ranks: defaultdict[str, Counter[int]] = defaultdict(Counter)
         for name, label, number in question.connection.execute(counted):
@@ -175,7 +178,7 @@ class StoredSource:
 
     def overview(self, answer: Answer, runs: Sequence[RunRecord], today: datetime.date) -> Overview:
         assert isinstance(answer, StoredAnswer)
-        return overview(answer._question, runs)
+        return overview(answer.question, runs)
 
     def unmatched(self, filters: Filters, today: datetime.date) -> list[str]:
         sentences = []

@@ -25,6 +25,8 @@ _SHORTEST_IN_PARTS = 16
 _SHORTEST_PART = 6
 # A longer value is quoted in lines, which are forms of their own.
 _LONGEST_IN_PARTS = 512
+# What tools write in place of what they hide of a value.
+_MASKS = ("***", "...", "…", "•••", "###", "xxx", "XXX")
 # Words of prose have at least one vowel in so many letters.
 _LETTERS_PER_VOWEL = 3.5
 # If a text determines fewer characters of its base64, it is encoded together with each character
@@ -224,7 +226,8 @@ def _short_encodings(value: str) -> Iterator[str]:
 def changed_forms(value: str) -> Iterator[str]:
     """Yield ``value`` in other cases, reversed, as bytes, and a short one with its ends cut off.
 
-    A form that is a word of prose is left out: it would be masked in half of all texts.
+    A form that may be a word of prose is left out: it would be masked in half of all texts. What is
+    left beside a mask (``****HWEWXZ``) is no word, so such a part is yielded with the mask.
     """
     if "\n" in value:
         return
@@ -234,7 +237,14 @@ def changed_forms(value: str) -> Iterator[str]:
     changed.append("-".join(part.capitalize() for part in value.split("-")))
     if len(value) < _SHORTEST_IN_PARTS:
         for lacking in range(1, len(value) // 2 + 1):
-            changed += (value[lacking:], value[:-lacking], value[lacking:-lacking])
+            head, tail = value[:-lacking], value[lacking:]
+            changed += (tail, head, value[lacking:-lacking])
+            if len(head) >= _SHORTEST_PART:
+                for mask in _MASKS:
+                    if not is_distinctive(tail):
+                        yield mask + tail
+                    if not is_distinctive(head):
+                        yield head + mask
     for form in dict.fromkeys(changed):
         if form != value and len(form) >= _SHORTEST_PART and is_distinctive(form):
             yield form

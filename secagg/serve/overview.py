@@ -21,8 +21,8 @@ from secagg.model.access import Caller, Grant, TokenScope
 from secagg.model.problem import Problem, RunRecord
 from secagg.report.filters import Filters
 from secagg.report.standing import SEVERITY_LABELS, ShownState
-from secagg.report.stored import Count, Page, StoredSummary, StoreScope, page, summary
-from secagg.report.weeks import Week, weeks
+from secagg.report.stored import Page, StoreScope, page
+from secagg.report.storedcounts import Count, StoredSummary, Week, summary, weeks
 from secagg.serve.settings import Team
 from secagg.system.dates import utc_now
 

@@ -9,7 +9,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from secagg.change.approvers import code_owners
+from secagg.change.owners import code_owners
 from secagg.decisions.approvers import confirmed
 from secagg.merge.groups import MergedSet
 from secagg.model.approval import joined, missing_approval, people, settle, signers

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from secagg.history.deciding import AuditEntry
+from secagg.history.audit import AuditEntry
 from secagg.model.problem import RunRecord
 from secagg.notify.journal import Deliveries, DeliveryJournal, Sending
 from secagg.report.filters import new_since

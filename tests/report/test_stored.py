@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,11 +31,14 @@ from secagg.report.standing import (
     severity_label,
     standing,
 )
-from secagg.report.stored import Page, StoredQuestion, StoreScope, page, summary
+from secagg.report.stored import Page, StoredQuestion, StoreScope, page
+from secagg.report.storedcounts import summary
 from secagg.report.storedreport import StoredSource
 from secagg.system.dates import utc_today
+from tests.history.conftest import postgres
 from tests.history.make import problem
-from tests.history.postgres import server
+
+__all__ = ["postgres"]
 
 # Decisions expire by the clock of this machine.
 TODAY = utc_today()
@@ -232,9 +234,7 @@ def store(request: pytest.FixtureRequest, tmp_path_factory: Any) -> Iterator[Sto
         with open_store(place / "s.db") as opened:
             yield opened
         return
-    if os.environ.get("SECAGG_TEST_POSTGRES") == "off":
-        pytest.skip("switched off by SECAGG_TEST_POSTGRES=off")
-    with server() as url, open_store(url) as opened:
+    with open_store(request.getfixturevalue("postgres")) as opened:
         yield opened
 
 

@@ -94,6 +94,17 @@ def test_a_changed_value_is_looked_for(value: str, expected: set[str]) -> None:
     assert value not in forms and all(len(form) >= 6 for form in forms)
 
 
+@pytest.mark.parametrize("mask", ["***", "****", "...", "…", "•••", "xxx"])
+def test_what_is_left_beside_a_mask_is_masked(mask: str) -> None:
+    """Six capitals may be a word of prose, but not beside a mask."""
+    values = KnownValues()
+    values.add("Qk7PHWEWXZ")
+    values.add("HWEWXZQk7P")
+    for text in (f"key {mask}HWEWXZ.", f"key HWEWXZ{mask}."):
+        assert "HWEWXZ" not in values.mask(text)
+    assert values.mask("key HWEWXZ.") == "key HWEWXZ."
+
+
 def test_no_change_of_a_value_is_a_word() -> None:
     assert set(changed_forms("nothings9")) & {"nothings", "nothing", "othings"} == set()
     assert "hings9" in set(changed_forms("nothings9"))

@@ -23,7 +23,7 @@ from secagg.model.access import Caller, Grant, TokenScope
 from secagg.model.finding import Severity
 from secagg.model.problem import Problem, State, ToolRunRecord, Triage
 from secagg.report.stored import StoreScope
-from secagg.report.weeks import weeks
+from secagg.report.storedcounts import weeks
 from secagg.serve.app import Served, make_app
 from secagg.serve.guard import Access, hosts_for
 from secagg.serve.overview import ROWS, AllRepositories
