@@ -13,7 +13,7 @@ from secagg.errors import UsageError
 from secagg.model.problem import DECISION_FILES, Problem, RunRecord, State, Triage
 from secagg.output.codehost import CodeHost
 from secagg.pipeline.origin import open_store_of, origin_of
-from secagg.report.source import ProblemSource, RecordedHistory, TriageSink
+from secagg.report.source import EVERY_BRANCH, ProblemSource, RecordedHistory, TriageSink
 from secagg.secrets.lastfilter import run_redactor
 from secagg.system.dates import utc_now
 
@@ -23,10 +23,6 @@ if TYPE_CHECKING:
 
 # As many runs as the page's chart can show.
 _MOST_RUNS = 400
-
-
-EVERY_BRANCH = "*"
-"""The name of every branch, which git allows none to have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

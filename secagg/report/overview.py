@@ -13,6 +13,7 @@ from secagg.report.query import Answer
 from secagg.report.standing import (
     ACTIVE,
     SEVERITY_LABELS,
+    WORST_FIRST,
     LastRuns,
     ShownState,
     newest_runs,
@@ -22,7 +23,7 @@ from secagg.report.standing import (
 )
 from secagg.report.upgrades import Upgrade, upgrades
 
-_MOST_LISTED = 5
+MOST_LISTED = 5
 MOST_INCOMPLETE_SHOWN = 5
 """How many other branches with an incomplete last run are named."""
 
@@ -88,7 +89,7 @@ class Overview:
 
 
 def overview(
-    answer: Answer, runs: Sequence[RunRecord], today: datetime.date, *, top: int = _MOST_LISTED
+    answer: Answer, runs: Sequence[RunRecord], today: datetime.date, *, top: int = MOST_LISTED
 ) -> Overview:
     """Summarize ``answer`` on ``today`` (UTC)."""
     matching = answer.matching
@@ -179,5 +180,5 @@ def _count_change(
 
 def _component_order(item: tuple[_ComponentKey, Counter[str]]) -> tuple[object, ...]:
     (name, repository, branch), counts = item
-    severities = (-counts[label] for label in ("critical", "high", "unknown", "medium", "low"))
+    severities = (-counts[label] for label in WORST_FIRST)
     return (*severities, name, repository or "", branch or "")

@@ -13,6 +13,9 @@ from secagg.report.filters import Filters
 from secagg.report.overview import Overview
 from secagg.report.query import Answer, Query
 
+EVERY_BRANCH = "*"
+"""The name of every branch, which git allows none to have."""
+
 
 class ProblemSource(Protocol):
     """The problems and runs of the history, without filters and in any order."""

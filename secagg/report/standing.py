@@ -12,6 +12,8 @@ from secagg.model.problem import Problem, RunRecord, State
 from secagg.model.severity import LABELS, label_of
 
 SEVERITY_LABELS = LABELS
+WORST_FIRST = ("critical", "high", "unknown", "medium", "low", "none")
+"""The words for severities, by how urgent they are: an unknown one may be as bad as high."""
 # A decision "fixed" does not count while a complete run still sees the problem.
 _NOT_DECISIVE = frozenset({State.OPEN, State.FIXED})
 

@@ -11,7 +11,7 @@ from secagg.history import tables as t
 from secagg.history.currentcolumns import names_in
 from secagg.report.filters import Filters
 from secagg.report.query import NO_OWNER
-from secagg.report.standing import SEVERITY_LABELS, ShownState
+from secagg.report.standing import SEVERITY_LABELS, WORST_FIRST, ShownState
 from secagg.report.stored import LocalStore, StoredQuestion, StoreScope
 
 _P = t.current_problem.c
@@ -29,6 +29,11 @@ class Count:
     by_severity: dict[str, int] = field(default_factory=lambda: dict.fromkeys(SEVERITY_LABELS, 0))
     overdue: int = 0
     oldest: datetime.datetime | None = None
+
+
+def worst_first(count: Count) -> tuple[object, ...]:
+    """Return the sort key that puts what has most of the worst severity first."""
+    return (*(-count.by_severity[label] for label in WORST_FIRST), count.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,8 +126,8 @@ def _summary(question: StoredQuestion) -> StoredSummary:
         by_severity=severities,
         by_state=by_state,
         by_age=ages,
-        repositories=sorted(repositories.values(), key=_most),
-        owners=sorted(owned.values(), key=_most),
+        repositories=sorted(repositories.values(), key=worst_first),
+        owners=sorted(owned.values(), key=worst_first),
     )
 
 
@@ -133,8 +138,3 @@ def _age(today: datetime.date) -> ColumnElement[str]:
         for name, days in AGES.items()
     ]
     return case(*((condition, literal(name)) for condition, name in limits), else_=OLDER)
-
-
-def _most(count: Count) -> tuple[object, ...]:
-    labels = ("critical", "high", "unknown", "medium", "low", "none")
-    return (*(-count.by_severity[label] for label in labels), count.name)

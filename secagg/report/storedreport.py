@@ -17,7 +17,7 @@ from secagg.model.finding import Kind, Severity
 from secagg.model.problem import Problem, RunRecord
 from secagg.output.codehost import CodeHost
 from secagg.report.filters import Filters, filter_words, unmatched_sentence
-from secagg.report.overview import Change, ComponentCount, Overview
+from secagg.report.overview import MOST_LISTED, Change, ComponentCount, Overview
 from secagg.report.query import (
     NO_OWNER,
     NO_PACKAGE,
@@ -28,16 +28,20 @@ from secagg.report.query import (
     Section,
     sections_of,
 )
-from secagg.report.standing import SEVERITY_LABELS, LastRuns, ShownState, newest_runs
+from secagg.report.standing import (
+    SEVERITY_LABELS,
+    WORST_FIRST,
+    LastRuns,
+    ShownState,
+    newest_runs,
+)
 from secagg.report.stored import LocalStore, StoredQuestion, StoreScope
 from secagg.report.upgrades import Upgrade, has_best, order_of_group, upgrades
 from secagg.system.dates import utc_today
 
 _P = t.current_problem.c
-_MOST_LISTED = 5
 # How many groups of problems that one upgrade may close are looked at first.
 _GROUPS = 50
-_BY_WEIGHT = ("critical", "high", "unknown", "medium", "low")
 _SHOWN_RANKS = {str(s): s.rank for s in Severity} | {SEVERITY_LABELS[-1]: Severity.HIGH.rank}
 _NEW, _REOPENED, _FIXED = "new", "reopened", "fixed"
 
@@ -205,7 +209,7 @@ class StoredSource:
 
 
 def overview(
-    question: StoredQuestion, runs: Sequence[RunRecord], *, top: int = _MOST_LISTED
+    question: StoredQuestion, runs: Sequence[RunRecord], *, top: int = MOST_LISTED
 ) -> Overview:
     """Summarize the problems that match as :func:`secagg.report.overview.overview` does."""
     newest = newest_runs(runs)
@@ -264,7 +268,7 @@ def _components(question: StoredQuestion, top: int) -> list[ComponentCount]:
     counts = {
         label: func.sum(case((_P.severity == label, 1), else_=0)) for label in SEVERITY_LABELS
     }
-    order = [counts[label].desc() for label in _BY_WEIGHT]
+    order = [counts[label].desc() for label in WORST_FIRST]
     counted = (
         question.select(*where, func.count(), *counts.values())
         .group_by(*where)

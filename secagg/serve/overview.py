@@ -20,21 +20,26 @@ from secagg.history import Store
 from secagg.model.access import Caller, Grant, TokenScope
 from secagg.model.problem import Problem, RunRecord
 from secagg.report.filters import Filters
+from secagg.report.source import EVERY_BRANCH
 from secagg.report.standing import SEVERITY_LABELS, ShownState
 from secagg.report.stored import Page, StoreScope, page
-from secagg.report.storedcounts import Count, StoredSummary, Week, summary, weeks
+from secagg.report.storedcounts import (
+    Count,
+    StoredSummary,
+    Week,
+    summary,
+    weeks,
+    worst_first,
+)
 from secagg.serve.settings import Team
 from secagg.system.dates import utc_now
 
-EVERY_BRANCH = "*"
-"""Stands for all branches, as in ``--branch '*'``."""
 _FRESH_SECONDS = 30.0
 _KEPT_SECONDS = 300.0
 # As many sets of rights as are kept at once.
 _MOST_KEPT = 50
 _QUIET = datetime.timedelta(days=7)
 ROWS = 50
-_WORST_FIRST = ("critical", "high", "unknown", "medium", "low", "none")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,12 +203,13 @@ class AllRepositories:
             counted = summary(store, scope, Filters(), today=now.date())
             by_week = weeks(store, scope, today=now.date())
             newest = store.newest_runs(default_branches=self.branch is None)
-        runs = {
-            run.repository: run
-            for run in reversed(newest)
+        shown = [
+            run
+            for run in newest
             if person.may(TokenScope.READ, run.repository)
             and self.branch in (None, EVERY_BRANCH, run.branch)
-        }
+        ]
+        runs = {run.repository: run for run in reversed(shown)}
         counts = {count.name: count for count in counted.repositories}
         lines = [
             RepositoryLine(count=counts.get(name) or Count(name=name), last=runs.get(name))
@@ -217,18 +223,13 @@ class AllRepositories:
             repositories=lines,
             teams=_teams(self.teams, [line.count for line in lines]),
             owners=sorted(late, key=lambda count: (-count.overdue, count.name)),
-            incomplete=[run for run in runs.values() if run.verdict == "incomplete"],
+            incomplete=[run for run in shown if run.verdict == "incomplete"],
             quiet=sorted(
                 (run for run in runs.values() if now - run.started_at > _QUIET),
                 key=lambda run: run.started_at,
             ),
             weeks=by_week,
         )
-
-
-def worst_first(count: Count) -> tuple[object, ...]:
-    """Return the sort key that puts what has most of the worst severity first."""
-    return (*(-count.by_severity[label] for label in _WORST_FIRST), count.name)
 
 
 def lines_after(

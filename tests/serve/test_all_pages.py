@@ -50,11 +50,13 @@ def scan(
     *problems: Problem,
     weeks_ago: float = 0.1,
     verdict: str = "fail",
+    branch: str = "main",
 ) -> None:
     at = NOW - datetime.timedelta(weeks=weeks_ago)
     status = "failed" if verdict == "incomplete" else "complete"
     tool = ToolRunRecord(tool="trivy", component=".", status=status)
-    made = run(0, key=ident(f"{repository} {at}"), repository=repository, tools=(tool,))
+    key = ident(f"{repository} {branch} {at}")
+    made = run(0, key=key, branch=branch, repository=repository, tools=(tool,))
     made = replace(made, started_at=at, verdict=verdict)
     store.record(made, problems, [("trivy", ".")] if status == "complete" else [])
 
@@ -142,6 +144,25 @@ def test_the_first_page_says_what_a_lead_asks_first(site: Site) -> None:
     assert re.search(r"payments 1 repository 1 critical 1 high 1", text)
     for one in ("evil", "hidden", "of the other", "@eve", "quiet"):
         assert one not in text
+
+
+def test_a_broken_scan_of_one_branch_is_not_hidden_by_a_newer_one_of_another(url: str) -> None:
+    with open_store(url) as store:
+        scan(store, "acme/many", branch="release", verdict="incomplete", weeks_ago=0.2)
+    branches = {
+        shown: [
+            (run.repository, run.branch)
+            for run in AllRepositories(
+                open_store=lambda: open_store(url, create=False), branch=shown
+            )
+            .overview(only_person("ada"))
+            .incomplete
+        ]
+        for shown in (None, "*", "release")
+    }
+    assert branches[None] == [("acme/pay", "main")]
+    assert branches["release"] == [("acme/many", "release")]
+    assert set(branches["*"]) == {("acme/pay", "main"), ("acme/many", "release")}
 
 
 def test_what_may_not_be_read_is_in_no_number_list_or_answer(site: Site) -> None:
