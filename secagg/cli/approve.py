@@ -20,10 +20,11 @@ from secagg.system.dates import utc_now, utc_today
 
 
 def approve(selection: Selection, place: Place, *, by: str | None, dry_run: bool) -> int:
-    """Decide the same on what is selected and waits for approval as who decided before.
+    """Record another person's approval of the decisions on the selected problems.
 
-    With ``place.file`` the name goes into the entry of the file. Raises :class:`UsageError` where
-    nothing waits, and where ``by`` has decided it already.
+    An approval is the same decision, made once more. With ``place.file`` the name goes into the
+    entry of the file. Raises :class:`StoreError` where no decision needs an approval, and
+    :class:`UsageError` where ``by`` is who has decided.
     """
     selection.check()
     who = by or user(place.root)
@@ -31,17 +32,17 @@ def approve(selection: Selection, place: Place, *, by: str | None, dry_run: bool
     filed = decisions_in(work_tree(place.root), code_owners(place.root))
     with open_store_of(place.url, place.root, create=False) as store:
         problems = list(store.problems(origin.repository, file_decisions=filed))
-        waiting = [
+        unapproved = [
             problem
             for problem in select(selection, problems, store, origin)
             if words.approval(problem, utc_today()) and problem.unapproved_in is None
         ]
-        if not waiting:
+        if not unapproved:
             raise StoreError(
-                "no decision on that waits for an approval",
+                "no decision on these problems needs an approval",
                 hint=f"an exception is approved in {DECISION_FILE}: approved_by of its entry",
             )
-        for decision, same in _by_decision(waiting):
+        for decision, same in _by_decision(unapproved):
             if person_key(who) in {person_key(name or "") for name in signers(decision)}:
                 raise UsageError(
                     f"{who} has decided that already: another person approves it",
@@ -54,10 +55,10 @@ def approve(selection: Selection, place: Place, *, by: str | None, dry_run: bool
                 made = replace(decision, approved_by=(*decision.approved_by, who))
             record(store, origin, place, same, made)
         now = {p.identity: p for p in store.problems(origin.repository, file_decisions=filed)}
-    for problem in waiting:
-        rest = words.approval(now[problem.identity], utc_today())
-        said = "would be approved" if dry_run else rest or "approved"
-        say(f"{short(problem.identity)}  {cell(words.title(problem))}: {said}")
+    for problem in unapproved:
+        missing = words.approval(now[problem.identity], utc_today())
+        result = "would be approved" if dry_run else missing or "approved"
+        say(f"{short(problem.identity)}  {cell(words.title(problem))}: {result}")
     if place.file and not dry_run:
         say(f"wrote {DECISION_FILE}: it counts once its code owners have merged it")
     return int(ExitCode.PASS)

@@ -141,7 +141,7 @@ def triage(
         if state is not None or reason is not None or expires is not None:
             raise UsageError(
                 "--undo takes a decision back, and --state, --reason and --expires make one",
-                hint="decide anew without --undo: the newest decision counts",
+                hint="decide without --undo instead: the newest decision counts",
             )
         raise typer.Exit(undo_decisions(selection, place, who=by, dry_run=dry_run))
     if approve:
@@ -150,7 +150,7 @@ def triage(
         if state is not None or reason is not None or expires is not None or interactive:
             raise UsageError(
                 "--approve agrees with a decision as it is",
-                hint="decide anew without --approve: the newest decision counts",
+                hint="decide without --approve instead: the newest decision counts",
             )
         raise typer.Exit(approve_decisions(selection, place, by=by, dry_run=dry_run))
     if interactive:

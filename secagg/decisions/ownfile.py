@@ -182,7 +182,7 @@ class DecisionEntry(BaseModel):
         if self.tool is not None and self.rule is None:
             raise ValueError("tool goes with rule only")
         if self.gap is not None and len(keys) > 1:
-            raise ValueError("gap stands alone: a gap is no problem")
+            raise ValueError("gap is the only key of its entry: a gap is no problem")
         if all(self._is_broad(key) for key in keys):
             raise ValueError(
                 f"it would cover everything: nothing in {' and '.join(keys)} narrows it"

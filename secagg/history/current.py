@@ -2,7 +2,7 @@
 
 :data:`secagg.history.tables.current_problem` has the columns by which a report filters, sorts and
 counts, and :data:`~secagg.history.tables.current_text` what a person may search for. Both follow
-from the other tables: whoever changes these calls :func:`refresh` or :func:`redecide` in the same
+from the other tables: a change of these calls :func:`refresh` or :func:`redecide` in the same
 transaction. Only rows that differ are written.
 
 Nothing here depends on the clock. A decision is kept with the day on which it expires, and the
@@ -67,7 +67,7 @@ def refresh(
     findings: Collection[int] | None,
     seen: Mapping[int, WrittenProblem] | None = None,
 ) -> None:
-    """Write the rows of ``findings`` on a branch anew where they differ; of all for None.
+    """Update the rows of ``findings`` on a branch that differ; of all findings for None.
 
     ``seen`` are problems that the caller has in memory, so that their documents are not read.
     """
@@ -88,7 +88,7 @@ def refresh(
 
 
 def redecide(connection: Connection, repository: str, identities: Collection[str]) -> None:
-    """Write the rows anew that a decision on one of ``identities`` may be about."""
+    """Update the rows that a decision on one of ``identities`` may be about."""
     if not identities:
         return
     number = connection.execute(
@@ -110,8 +110,9 @@ def after_import(
 ) -> None:
     """Bring the rows of a branch up to date after a run.
 
-    ``touched`` are the findings whose standing changed, ``opened`` those that the run saw otherwise
-    than its neighbours: their other identities may share a decision with other problems.
+    ``touched`` are the findings whose standing changed, ``opened`` those that the run saw
+    differently from its neighbours: their other identities may share a decision with other
+    problems.
     """
     changing = select(t.current_problem.c.finding_id).where(
         t.current_problem.c.branch_id == branch, t.current_problem.c.may_change
@@ -143,7 +144,7 @@ def after_import(
 
 
 def rebuild(connection: Connection) -> None:
-    """Write all rows anew, one branch at a time."""
+    """Update all rows, one branch at a time."""
     for branch in connection.execute(select(t.branch.c.id)).scalars().all():
         refresh(connection, branch, None)
 
@@ -278,8 +279,8 @@ def _problems(
     """Yield each of ``now`` with its problem, without decision, and the ids that it goes by."""
     runs = {
         run
-        for stands in (one.standing for one in now.values())
-        for run in (stands.first, stands.last, stands.fixed, stands.reopened)
+        for standing in (one.standing for one in now.values())
+        for run in (standing.first, standing.last, standing.fixed, standing.reopened)
         if run is not None
     }
     times = _times(connection, runs - {_NEWEST})
@@ -322,11 +323,11 @@ def _as_stored(problem: Problem) -> Problem:
     return Problem(**values)
 
 
-def _dated(problem: Problem, stands: Standing, times: Mapping[int, datetime.datetime]) -> Problem:
-    problem.epss = stands.epss
-    problem.first_seen, problem.last_seen = times[stands.first], times[stands.last]
-    problem.fixed_at = None if stands.fixed is None else times[stands.fixed]
-    problem.reopened_at = None if stands.reopened is None else times[stands.reopened]
+def _dated(problem: Problem, standing: Standing, times: Mapping[int, datetime.datetime]) -> Problem:
+    problem.epss = standing.epss
+    problem.first_seen, problem.last_seen = times[standing.first], times[standing.last]
+    problem.fixed_at = None if standing.fixed is None else times[standing.fixed]
+    problem.reopened_at = None if standing.reopened is None else times[standing.reopened]
     problem.triage = None
     return problem
 

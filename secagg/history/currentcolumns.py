@@ -151,7 +151,7 @@ def _package(problem: Problem) -> tuple[str | None, ...]:
 
 
 def _packaged(problem: Problem) -> str | None:
-    """Join what is known of a package; None without one."""
+    """Join the type, name, version and purl of a package; None without one."""
     if problem.package is None:
         return None
     parts = (problem.package_type, problem.package, problem.version, problem.purl)

@@ -7,8 +7,8 @@ A revision whose module says ``online = True`` may run so. On PostgreSQL it
 - makes and drops indexes ``CONCURRENTLY`` in alembic's ``autocommit_block``;
 - fills what is new in batches (:func:`in_batches`), each in a transaction of its own;
 - can be run again after it was stopped: it says ``IF NOT EXISTS``, and fills only what is empty;
-- leaves :data:`secagg.history.tables.current_problem` as it is, which is filled anew only where all
-  of a migration is one transaction.
+- leaves :data:`secagg.history.tables.current_problem` as it is, which is filled again only where
+  all of a migration is one transaction.
 
 SQLite has one writer at a time in any case, and migrates in one transaction.
 """

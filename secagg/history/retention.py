@@ -107,9 +107,11 @@ def forget(connection: Connection, repository: str, branch: str | None, who: str
     ).rowcount
     # A decision goes by the identity of its finding.
     decided = select(t.decision.c.identity).where(t.decision.c.repository_id == number)
-    stands = select(t.standing.c.finding_id).where(t.standing.c.branch_id.in_(remaining))
+    remaining_findings = select(t.standing.c.finding_id).where(
+        t.standing.c.branch_id.in_(remaining)
+    )
     rest = delete(t.finding).where(
-        t.finding.c.repository_id == number, t.finding.c.id.not_in(stands)
+        t.finding.c.repository_id == number, t.finding.c.id.not_in(remaining_findings)
     )
     if branch is None:
         _delete(connection, t.decision, t.decision.c.repository_id, [number])

@@ -61,7 +61,7 @@ _INVARIANTS_NOW = {
         "AND x.finding_id = t.finding_id WHERE t.superseded_run_id IS NULL "
         "AND (p.branch_id IS NULL OR x.branch_id IS NULL)"
     ),
-    "a current problem does not stand on its branch": (
+    "a current problem is not one of its branch": (
         "SELECT COUNT(*) FROM (SELECT branch_id, finding_id FROM current_problem UNION "
         "SELECT branch_id, finding_id FROM current_text) p LEFT JOIN standing t "
         "ON t.branch_id = p.branch_id AND t.finding_id = p.finding_id "

@@ -1,4 +1,4 @@
-"""How many people stand behind a decision, where a policy wants more than one.
+"""Count the people who agree with a decision, where a policy wants more than one.
 
 A policy may say ``approval: {critical: 2}``: a decision that hides a critical problem counts once
 two different people have made it. Until then the problem is judged as if nobody had decided.
@@ -80,7 +80,7 @@ def settle(problem: Problem, decision: Triage | None) -> None:
 def missing_approval(problem: Problem, today: datetime.date) -> str | None:
     """Say which approval the decision on ``problem`` needs to count; None where it needs none.
 
-    ``today`` is in UTC: a decision that is over waits for nothing.
+    ``today`` is in UTC: an expired decision needs no approval.
     """
     decision = problem.unapproved
     if decision is None or problem.fixed_at is not None:

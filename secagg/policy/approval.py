@@ -1,4 +1,4 @@
-"""Tell whether enough people stand behind an exception, by ``approval`` of the policy."""
+"""Tell whether enough people have signed an exception, by ``approval`` of the policy."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def needed_approvals(policy: Policy, severity: Severity) -> int:
 
 
 def with_approval(exception: PolicyException, severity: Severity, needed: int) -> PolicyException:
-    """Return ``exception``, refused where fewer than ``needed`` people stand behind it."""
+    """Return ``exception``, refused where fewer than ``needed`` people have signed it."""
     if needed <= 1 or exception.refusal is not None:
         return exception
     given = people(exception.signers)
     if exception.origin not in _SIGNED:
-        # Somebody has written it, whoever that was.
+        # One person has written it, even if no name says who.
         given = max(given, 1)
     refusal = needs_approval(given, needed)
     if refusal is None:

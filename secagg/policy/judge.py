@@ -218,7 +218,7 @@ def _apply_exceptions(
 ) -> list[PolicyException]:
     """Ignore what an exception in force covers, and record the lapsed; return the unused.
 
-    Of those in force only what enough people stand behind counts.
+    Of those in force, one counts only if enough people have signed it.
     """
     used: set[PolicyException] = set()
     for judgement in judgements:

@@ -42,7 +42,7 @@ def path_test(patterns: Iterable[str]) -> Callable[[str], bool]:
 
 
 def component_test(patterns: Iterable[str]) -> Callable[[str], bool]:
-    """Make a test of whether a component matches a pattern, or lies below one that does.
+    """Make a test of whether a component matches a pattern, or is below one that does.
 
     ``services`` covers ``services/pay``; ``.`` is the root alone. ``./`` in front and ``/`` at the
     end change nothing.

@@ -132,7 +132,7 @@ class LastRuns:
         return self.since_of(problem.repository, problem.branch)
 
     def since_of(self, repository: str | None, branch: str | None) -> datetime.datetime | None:
-        """Return the start of the last run of a branch; None stands for any."""
+        """Return the start of the last run of a branch; None is any branch."""
         if repository is not None and branch is not None:
             return self.started.get((repository, branch))
         starts = [

@@ -328,5 +328,5 @@ def _upgrades(question: StoredQuestion, top: int) -> list[Upgrade]:
         best = upgrades(problems, top)
         if len(rows) < size:
             return best
-        # The database counts all groups anew each time.
+        # The database counts all groups again each time.
         start, size = start + size, size * 4

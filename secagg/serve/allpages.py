@@ -139,7 +139,7 @@ def _page(
         values,
         policy=f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; "
         "form-action 'self'",
-        # It is a file of ours, not anybody's data.
+        # It is a file of this package, and no untrusted text.
         style=Markup(style),  # noqa: S704
         person=person,
         csrf=csrf,
@@ -163,7 +163,7 @@ def _address(path: str, **values: Any) -> str:
 
 
 def _facts(problem: Problem, today: datetime.date) -> list[tuple[str, str]]:
-    """Return what is known of a problem as pairs of words; what is not known is left out."""
+    """Return the facts of a problem with their names; those without a value are left out."""
     triage = problem.triage or problem.unapproved
     decided = ""
     if triage is not None:

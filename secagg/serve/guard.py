@@ -155,7 +155,7 @@ class Guard:
         return response
 
     def _renew_session(self, request: Request, response: Response) -> None:
-        """Set the cookie of a session anew, which says when it was used last."""
+        """Renew the cookie of a session, which says when it was used last."""
         session = getattr(request.state, "session", None)
         sessions = None if self._people is None else self._people.sessions
         if session is None or sessions is None or request.url.path == LOGOUT_PATH:
@@ -319,10 +319,14 @@ class Guard:
 
 
 def _not_logged_in(request: Request, *, at_proxy: bool) -> Response:
-    """Return where to log in: for a page by a redirect, else as an answer."""
+    """Return where to log in: for a page by a redirect, else as an answer.
+
+    A script's request is no page (Fetch Metadata, section 2.2): it would begin a login unseen.
+    """
     if at_proxy:
         return PlainTextResponse("Log in at the proxy in front of this server.\n", 401)
-    if request.method in _READING and not request.url.path.startswith("/api/"):
+    is_page = request.headers.get("sec-fetch-mode", "navigate") == "navigate"
+    if is_page and request.method in _READING and not request.url.path.startswith("/api/"):
         target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         return RedirectResponse(f"{LOGIN_PATH}?{urlencode({'next': target})}", 303)
     return JSONResponse({"detail": f"log in again: open {LOGIN_PATH}"}, 401)

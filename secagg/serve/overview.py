@@ -2,7 +2,7 @@
 
 What a person may not read is in no number: every count is made of the repositories that the person
 may read. Counts are kept for each set of rights: after half a minute the next reader gets them once
-more while they are counted anew, and after five minutes waits for new ones.
+more while new ones are counted, and after five minutes the reader waits for new ones.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ class AllRepositories:
         return overview
 
     def _renew_or_keep(self, person: Caller, kept: _Kept) -> None:
-        """Count anew; where the store fails, the next reader tries again."""
+        """Count again; where the store fails, the next reader tries again."""
         try:
             self._renew(person)
         except StoreError:

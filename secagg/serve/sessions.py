@@ -22,14 +22,14 @@ from secagg.errors import SecaggError
 LOGIN_PATH, CALLBACK_PATH, LOGOUT_PATH = "/login", "/login/callback", "/logout"
 _ALGORITHM = "HS256"
 _LOGIN_SECONDS = 600
-# An idle time is counted to this precision, so that not every answer sets the cookie anew.
+# An idle time is counted to this precision, so that not every answer renews the cookie.
 _RENEW_SECONDS = 60
 # Of a cookie; browsers take no longer ones.
 _LONGEST = 4000
 
 
 class LoginRefused(SecaggError):
-    """An answer of an issuer that logs nobody in; the message says nothing of what it held."""
+    """An answer of an issuer that logs nobody in; the message quotes nothing of it."""
 
 
 class IssuerUnavailable(SecaggError):
@@ -136,7 +136,7 @@ class Sessions:
         return None if over or self._ended.is_used(session.id) else session
 
     def renewed(self, session: Session) -> Session | None:
-        """Return ``session`` as seen now, where its cookie is to be set anew; else None."""
+        """Return ``session`` as seen now, where its cookie is to be renewed; else None."""
         now = self._clock()
         return replace(session, seen=now) if now - session.seen >= _RENEW_SECONDS else None
 

@@ -98,6 +98,9 @@ def test_a_person_logs_in_decides_and_logs_out(site: Site, issuer: OidcIssuer) -
     away = browser.get("/?kind=secret")
     assert away.status_code == 303
     assert away.headers["location"] == "/login?next=%2F%3Fkind%3Dsecret"
+    # A browser asks for an icon by itself: that begins no login.
+    icon = browser.get("/favicon.ico", headers={"Sec-Fetch-Mode": "no-cors"})
+    assert icon.status_code == 401 and "set-cookie" not in icon.headers
     begun = browser.get(away.headers["location"])
     asked = {k: v[0] for k, v in parse_qs(urlsplit(begun.headers["location"]).query).items()}
     assert asked["response_type"] == "code"

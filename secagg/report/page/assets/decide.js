@@ -67,7 +67,7 @@ function decisionForm(problems, button, done) {
   return form;
 }
 
-// Say the same as whoever decided before; it counts once enough people have.
+// Approve the decision of another person: it counts once enough people have made it.
 function approve(p) {
   const { state, reason, owner = null, expires = null } = p.unapproved;
   decide([p], { state, reason, owner, expires }).then(({ at }) => goOn(p.identity, at)).catch((error) => tell(error.message));
