@@ -42,14 +42,15 @@ def approve(selection: Selection, place: Place, *, by: str | None, dry_run: bool
                 "no decision on these problems needs an approval",
                 hint=f"an exception is approved in {DECISION_FILE}: approved_by of its entry",
             )
-        for decision, same in _by_decision(unapproved):
+        by_decision = _by_decision(unapproved)
+        # All or none: nothing is recorded where one of them is the person's own.
+        for decision in by_decision:
             if person_key(who) in {person_key(name or "") for name in signers(decision)}:
                 raise UsageError(
                     f"{who} has decided that already: another person approves it",
                     hint="--by names who decides, by default git's user.email",
                 )
-            if dry_run:
-                continue
+        for decision, same in by_decision.items() if not dry_run else ():
             made = replace(decision, by=who, at=utc_now(), approved_by=())
             if place.file:
                 made = replace(decision, approved_by=(*decision.approved_by, who))
@@ -64,9 +65,9 @@ def approve(selection: Selection, place: Place, *, by: str | None, dry_run: bool
     return int(ExitCode.PASS)
 
 
-def _by_decision(problems: list[Problem]) -> list[tuple[Triage, list[Problem]]]:
+def _by_decision(problems: list[Problem]) -> dict[Triage, list[Problem]]:
     same: defaultdict[Triage, list[Problem]] = defaultdict(list)
     for problem in problems:
         if problem.unapproved is not None:
             same[problem.unapproved].append(problem)
-    return list(same.items())
+    return same

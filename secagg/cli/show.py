@@ -223,7 +223,7 @@ def about(problem: Problem, today: datetime.date) -> Iterator[str]:
         ("due", None if problem.due is None else str(problem.due)),
         ("sources", ", ".join(f"{s.tool} ({s.rule_id})" for s in problem.sources)),
         ("decision", _decision(problem)),
-        ("waits", _unapproved(problem, today)),
+        ("approval", _unapproved(problem, today)),
         ("exception", _exception(problem)),
     )
     for link in [*filter(None, [problem.help_uri]), *problem.references][:_MOST_LINKS]:

@@ -100,6 +100,12 @@ def test_nobody_approves_their_own_decision(shop: Shop) -> None:
     said = ("--state", "accepted", "--reason", "a proxy", "--by", "ana")
     shop.secagg("triage", shop.ids[row.number], *said)
     shop.secagg("triage", shop.ids[row.number], "--approve", "--by", "Ana", code=2)
+    # Of several none is approved, where one is the person's own.
+    other = next(shop.ids[one.number] for one in shop.rows if one is not row)
+    shop.secagg("triage", other, "--state", "accepted", "--reason", "a proxy", "--by", "bea")
+    both = (other, shop.ids[row.number])
+    shop.secagg("triage", *both, "--approve", "--by", "Ana", code=2)
+    assert shop.secagg("triage", other, "--approve", "--by", "Ana").endswith(": approved\n")
     gate = json.loads(shop.secagg("gate", "--format", "json", *shop.vex(), code=None))
     (finding,) = (one for which, one in shop.matched(gate["findings"]) if which is row)
     assert finding["action"] == "fail"
