@@ -13,7 +13,6 @@ from secagg.merge import merge
 from secagg.model.finding import Finding, Suppression
 from secagg.model.problem import State
 from secagg.policy.decision import DecisionSource, PolicyException
-from secagg.policy.selectors import same_check
 from tests.decisions.make import TODAY, loaded, row
 from tests.merge.make import code, license_finding, misconfiguration, secret, vulnerability
 
@@ -198,11 +197,3 @@ def test_names_of_packages_and_rules_are_the_same_in_any_case() -> None:
         slow = covered_by(found.entries, group, found.sarif, TODAY)
         assert found.covering(group) == slow
         assert len(slow) == 1, group
-
-
-def test_a_check_is_the_same_in_other_tools_only_where_they_check_settings() -> None:
-    """A finding of another kind in the group is not covered with a misconfiguration."""
-    check, other = misconfiguration("trivy", "DS-0002"), code("codeql", "py/a")
-    same = misconfiguration("snyk", "DS-0002")
-    assert same_check([check, same, other], [True, False, False]) == [True, True, False]
-    assert same_check([check, same, other], [False, False, True]) == [False, False, True]

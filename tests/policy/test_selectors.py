@@ -12,9 +12,10 @@ from secagg.merge import Group
 from secagg.model.finding import Finding, Kind, Location, Misconfiguration, Package, Severity
 from secagg.pipeline.record import problem_of
 from secagg.policy import Facts, Verdict
+from secagg.policy.selectors import advisory_test, in_paths, path_test, rooted, same_check
 from secagg.report.filters import Filters, predicates
 from tests.decisions.make import own, row
-from tests.merge.make import vulnerability
+from tests.merge.make import code, misconfiguration, vulnerability
 from tests.policy.subjects import decide, policy
 
 _FILTERS = {
@@ -233,3 +234,87 @@ def test_a_filter_sees_every_source_of_a_row() -> None:
     group = row(_code("src/a.py"), _code("lib/b.py", tool="bandit", rule_id="B608"))
     for key, pattern in (("path", "lib/"), ("path", "src/"), ("rule", "b608"), ("tool", "bandit")):
         assert _in_filter(key, pattern, group, Facts())
+
+
+# -- the tests themselves ---------------------------------------------------------------------
+
+
+def test_a_check_is_the_same_in_other_tools_only_where_they_check_settings() -> None:
+    """A finding of another kind in the group is not covered with a misconfiguration."""
+    check, other = misconfiguration("trivy", "DS-0002"), code("codeql", "py/a")
+    same = misconfiguration("snyk", "DS-0002")
+    assert same_check([check, same, other], [True, False, False]) == [True, True, False]
+    assert same_check([check, same, other], [False, False, True]) == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("./src", "/src"),
+        ("!./src", "!/src"),
+        ("src", "src"),
+        ("!src", "!src"),
+        ("/src", "/src"),
+        (".src", ".src"),
+        ("../src", "../src"),
+        ("a/./b", "a/./b"),
+        ("./", "/"),
+        ("", ""),
+    ],
+)
+def test_a_dot_in_front_is_the_root(pattern: str, expected: str) -> None:
+    assert rooted(pattern) == expected
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("cve-2021-1111", [True, True, False]),
+        (" CVE-2021-1111 ", [True, True, False]),
+        ("DEBIAN-CVE-2021-1111", [True, True, False]),
+        ("CVE-2021-*", [True, True, False]),
+        (" cve-2021-* ", [True, True, False]),
+        ("GHSA-*", [False, False, True]),
+        ("*", [True, True, True]),
+        ("", [False, False, False]),
+        (" ", [False, False, False]),
+    ],
+)
+def test_an_advisory_in_any_spelling(pattern: str, expected: list[bool]) -> None:
+    test = advisory_test([pattern])
+    names = (["CVE-2021-1111"], ["SNYK-1", "debian-cve-2021-1111"], ["GHSA-aaaa-bbbb-cccc"])
+    assert [test(ids) for ids in names] == expected
+    assert test([]) is False
+
+
+_LOCK, _MANIFEST = "web/package-lock.json", "web/package.json"
+_IN_LOCK, _IN_MANIFEST = (vulnerability("t", "CVE-2021-1", uri=uri) for uri in (_LOCK, _MANIFEST))
+_ELSEWHERE = vulnerability("t", "CVE-2021-1", uri="api/package.json")
+_NOWHERE = vulnerability("t", "CVE-2021-1", uri=None)
+_IN_IMAGE = vulnerability("t", "CVE-2021-1", location=Location(uri=_LOCK, image="shop:1"))
+_IN_CODE = code("semgrep", uri=_MANIFEST)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "members", "expected"),
+    [
+        (_LOCK, [_IN_LOCK], [True]),
+        (_LOCK, [_IN_MANIFEST], [False]),
+        # What declares a dependency and what locks it are one place.
+        (_LOCK, [_IN_LOCK, _IN_MANIFEST], [True, True]),
+        (_MANIFEST, [_IN_LOCK, _IN_MANIFEST, _ELSEWHERE], [True, True, False]),
+        (_LOCK, [_ELSEWHERE, _NOWHERE], [False, None]),
+        (_LOCK, [_NOWHERE], [None]),
+        (_LOCK, [_IN_LOCK, _NOWHERE, _ELSEWHERE], [True, None, False]),
+        # Of an image no file counts, and none joins with one of the repository.
+        (_LOCK, [_IN_IMAGE], [False]),
+        (_LOCK, [_IN_LOCK, _IN_IMAGE], [True, False]),
+        # Only dependencies do.
+        (_LOCK, [_IN_LOCK, _IN_CODE], [True, False]),
+        (_MANIFEST, [_IN_CODE, _IN_LOCK], [True, False]),
+    ],
+)
+def test_files_of_one_dependency_count_as_one(
+    pattern: str, members: list[Finding], expected: list[bool | None]
+) -> None:
+    assert in_paths(members, path_test([pattern])) == expected
