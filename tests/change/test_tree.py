@@ -9,6 +9,7 @@ import pytest
 
 from secagg.change.diff import read_diff
 from secagg.change.groupkeys import in_diff
+from secagg.change.tree import CheckoutTree
 from secagg.merge import merge
 from secagg.merge.groups import Group
 from secagg.model.finding import Location
@@ -117,3 +118,21 @@ def test_a_file_that_is_not_on_the_disk_is_one_that_git_knows(repo: Repo) -> Non
         diff.touches(Location(uri=name, start_line=1)) for name in ("a.py", "b.py", "x/a.py")
     ]
     assert touched == [True, False, None]
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("package-lock.json", True),
+        ("web/package-lock.json", True),
+        ("web/Cargo.lock", False),
+        ("Cargo.lock", False),
+        ("gone/package-lock.json", False),
+        ("WEB/package-lock.json", False),
+    ],
+)
+def test_a_manifest_beside_a_lock_file_is_of_its_place(
+    repo: Repo, path: str, expected: bool
+) -> None:
+    write(repo, {"package.json": "{}", "web/package.json": "{}", "web/main.rs": ""})
+    assert CheckoutTree(repo.root).has_manifest(path) is expected
