@@ -12,6 +12,7 @@ from secagg.secrets.encodings import (
     base64_within,
     decodings,
     encoded_anchors,
+    forms_of,
     is_wrapped,
     nested_within,
     runs_in,
@@ -54,11 +55,96 @@ def test_base64_in_base64_is_found_by_its_middle(before: bytes, text: str, after
         assert any(part and part in hexed for part in nested_within(text.encode()))
 
 
+def _same_in_all(text: bytes, shift: int) -> bytes:
+    """Return the characters that base64 of ``text`` behind ``shift`` bytes always has."""
+    edges = (b"\x00" * 3, b"\xff" * 3)
+    written = [
+        base64.b64encode(before[:shift] + text + after) for before in edges for after in edges
+    ]
+    same = [len({*characters}) == 1 for characters in zip(*written, strict=True)]
+    first = same.index(True)
+    return written[0][first : first + same[first:].index(False)]
+
+
+@given(st.text("~?>", min_size=3, max_size=9))
+def test_base64_is_looked_for_as_far_as_a_text_determines_it(text: str) -> None:
+    plain = {_same_in_all(text.encode(), shift) for shift in range(3)}
+    url_safe = {part.replace(b"+", b"-").replace(b"/", b"_") for part in plain}
+    assert {*base64_within(text.encode())} == plain | url_safe
+    once = base64.b64encode(text.encode())
+    nested = {*nested_within(text.encode())}
+    if len(once) % 4 == 0 and not once.endswith(b"="):
+        assert {_same_in_all(once, shift) for shift in range(3)} <= nested
+    wide = text.encode("utf-16-le")
+    assert {_same_in_all(wide, shift) for shift in range(3)} <= nested
+
+
+@pytest.mark.parametrize(
+    ("value", "forms"),
+    [
+        ("Qk7PzR2mWxT9vL4s", {"Qk7PzR2mWxT9vL4s"}),
+        # Of a value on one line no other line is looked for, not even without its indentation.
+        (
+            "  Qk7PzR2mWxT9vL4s",
+            {
+                "  Qk7PzR2mWxT9vL4s",
+                "%20%20Qk7PzR2mWxT9vL4s",
+                "++Qk7PzR2mWxT9vL4s",
+            },
+        ),
+        (
+            "Qk7P'zR2/mWx<T9&vL4s",
+            {
+                "Qk7P'zR2/mWx<T9&vL4s",
+                "Qk7P\\'zR2/mWx<T9&vL4s",
+                "Qk7P'zR2\\/mWx<T9&vL4s",
+                "Qk7P%27zR2%2FmWx%3CT9%26vL4s",
+                "Qk7P%27zR2%2fmWx%3cT9%26vL4s",
+                "Qk7P%27zR2/mWx%3CT9%26vL4s",
+                "Qk7P%27zR2/mWx%3cT9%26vL4s",
+                "Qk7P'zR2/mWx%3CT9&vL4s",
+                "Qk7P'zR2/mWx%3cT9&vL4s",
+                "Qk7P&#x27;zR2/mWx&lt;T9&amp;vL4s",
+                "Qk7P&#39;zR2/mWx&lt;T9&amp;vL4s",
+                "Qk7P'zR2/mWx&lt;T9&amp;vL4s",
+            },
+        ),
+        (
+            'Qk7PzR2mWxT9"vL4s',
+            {
+                'Qk7PzR2mWxT9"vL4s',
+                'Qk7PzR2mWxT9\\"vL4s',
+                'Qk7PzR2mWxT9\\\\\\"vL4s',
+                "Qk7PzR2mWxT9%22vL4s",
+                "Qk7PzR2mWxT9&quot;vL4s",
+                "Qk7PzR2mWxT9&#34;vL4s",
+            },
+        ),
+    ],
+)
+def test_the_forms_of_a_value(value: str, forms: set[str]) -> None:
+    assert {*forms_of(value)} == forms
+
+
+@pytest.mark.parametrize(
+    ("line", "form"),
+    [("  0123456789ab ", True), ("0123456789a", False), ("-----BEGIN PRIVATE KEY-----", False)],
+)
+def test_a_longer_line_of_a_value_is_a_form(line: str, form: bool) -> None:
+    assert (line.strip() in {*forms_of(f"{line}\nend")}) is form
+
+
+def test_padding_behind_hexadecimal_changes_nothing() -> None:
+    data = b"Zk3fW9qLx0Tn"
+    assert decodings(f"{data.hex()}==") == [data]
+
+
 @given(st.binary(min_size=12, max_size=40))
 def test_what_is_encoded_is_decoded(data: bytes) -> None:
     data = data.replace(b"\0", b"0")
     for run in (data.hex(), data.hex().upper()):
         assert decodings(run) == [data]
+        assert any(data in decoded for decoded in decodings(f"key_{run}0"))
         # Behind a word, and with a digit too many.
         assert any(data in found for found in decodings(f"key_{run}"))
         assert any(data in found for found in decodings(f"key_0{run}"))

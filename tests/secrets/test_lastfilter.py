@@ -279,6 +279,23 @@ def test_paths_are_kept_for_one_run_and_as_they_are_written(
         assert json.loads(lastfilter.filtered_json(encode([path]))) == [path]
 
 
+def test_a_value_around_a_public_path_is_masked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is left of a text without its public paths must hold no value, also put together."""
+    monkeypatch.setenv("SECAGG_HMAC_KEY", "the key of this test")
+    with lastfilter.filtering():
+        made = lastfilter.run_redactor()
+        for value in ("Q7wK2zP9xY-1", VALUE):
+            made.identify(Secret(value))
+        path = f"dir/{VALUE}/a.py"
+        lastfilter.keep_paths([path])
+        for text, public in (
+            (f"see {path} there", True),
+            (f"Q7wK2z{path}P9xY-1", False),
+            (f"{path} Q7wK2zP9xY-1", False),
+        ):
+            assert (json.loads(lastfilter.filtered_json(encode([text]))) == [text]) is public, text
+
+
 def test_nothing_is_read_where_nothing_may_be_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         monkeypatch.delenv(name)

@@ -175,6 +175,15 @@ def test_what_is_outside_of_the_tree_is_not_public(path: str, tmp_path: Path) ->
     assert made.real_path(made.shown_path(path)) == path
 
 
+@pytest.mark.parametrize("start", ["", "file:", "file://"])
+def test_a_directory_beside_the_tree_is_not_public(start: str, tmp_path: Path) -> None:
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "deploy9x").mkdir()
+    (tmp_path / "deploy9x" / "a.py").touch()
+    made = redactor(tmp_path / "tree", "deploy9x")
+    assert "deploy9x" not in made.shown_path(f"{start}{tmp_path}/deploy9x/a.py")
+
+
 @pytest.mark.parametrize(
     ("path", "shown"),
     [

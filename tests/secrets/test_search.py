@@ -210,6 +210,19 @@ def test_a_value_that_begins_with_a_literal_is_known_too() -> None:
     assert SecretSearch([value]).places(f'["a {value}"]'.encode())[0] == 4
 
 
+def test_a_literal_that_also_begins_a_value_is_no_shape_among_known_values() -> None:
+    search = SecretSearch(["token-7Qm2zXw9Lk4V"])
+    text = b"token = Tr0ub4dor-and-more"
+    assert search.search(text) is not None
+    assert search.search(text, known_only=True) is None
+
+
+def test_a_broken_value_is_looked_for_behind_the_literal_of_a_shape() -> None:
+    broken = f"AKIA of {VALUE[:6]}\n{VALUE[6:]}"
+    result = SecretSearch([VALUE]).search(broken.encode(), known_only=False)
+    assert result is not None and VALUE in result.forms
+
+
 @settings(max_examples=20)
 @given(st.lists(st.text("abXY01-_ ", min_size=8, max_size=20), min_size=1, max_size=3), st.text())
 def test_both_kinds_of_automaton_find_the_same(values: list[str], rest: str) -> None:
