@@ -97,6 +97,18 @@ def test_no_place_for_the_key_is_told(tmp_path: Path) -> None:
     assert str(caught.value.hint).startswith(f"Not a directory; set {VARIABLE}")
 
 
+def test_an_error_without_a_reason_is_told_by_its_kind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, data: bytes) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(keys, "create_file", refuse)
+    with pytest.raises(ConfigError) as caught:
+        load_key({"XDG_STATE_HOME": str(tmp_path)})
+    assert str(caught.value.hint).startswith(f"PermissionError; set {VARIABLE}")
+
+
 def test_a_key_that_goes_at_once_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keys, "create_file", lambda path, data: None)
     with pytest.raises(ConfigError) as caught:

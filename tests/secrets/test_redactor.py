@@ -172,7 +172,7 @@ def test_a_secret_cannot_be_printed_or_stored() -> None:
 def test_a_redactor_shows_no_value(redactor: Redactor) -> None:
     redactor.identify(Secret("s3cr3t-value"))
     assert "s3cr3t" not in repr(redactor)
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="a Redactor cannot be serialized"):
         pickle.dumps(redactor)
 
 

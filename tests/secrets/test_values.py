@@ -8,6 +8,7 @@ import html
 import json
 import re
 import urllib.parse
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -316,6 +317,23 @@ def test_base64_of_random_bytes_has_no_shape() -> None:
     assert known().mask(f"a {run} b") == f"a {run} b"
     assert known().mask(f"a {base64.b64encode(data[3:]).decode()} b") == f"a {MASK} b"
     assert known("d=Tr0ub4dor3 and more").mask(f"a {run} b") == f"a {MASK} b"
+
+
+@pytest.mark.parametrize("start", ["x", "xy", "xyz", "wxyz", "0123456789ab", "g0123456789abc"])
+def test_base64_is_decoded_behind_whatever_it_is_written(start: str) -> None:
+    """What is before it decodes to nothing of interest, or to a few bytes."""
+    run = base64.b64encode(f"a: {VALUE}".encode()).decode()
+    assert known(VALUE).mask(f"a {start}{run} b") == f"a {MASK} b"
+
+
+def test_values_learned_one_by_one_need_few_searches() -> None:
+    made = KnownValues()
+    for value in _MADE:
+        made.add(value)
+        made.mask("")
+    sizes = [len(values) for _, values in made._searches]
+    assert sum(sizes) == len(_MADE)
+    assert all(larger >= 4 * smaller for larger, smaller in pairwise(sizes))
 
 
 def test_base64_of_base64_is_decoded() -> None:
