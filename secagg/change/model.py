@@ -6,12 +6,11 @@ import re
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from itertools import accumulate
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from secagg.change.tree import CheckoutTree, TreeFile
 from secagg.model.finding import Location, replace
@@ -45,8 +44,7 @@ class Hunk(Struct, frozen=True):
     new_count: int
 
 
-@dataclass(frozen=True)
-class FileChange:
+class FileChange(Struct, frozen=True, dict=True):
     """The change of one path (of a deleted file, its last one).
 
     ``whole`` says that every line counts as changed: the file is new or binary, became a link,
@@ -126,8 +124,7 @@ class FileChange:
         return list(accumulate(h.new_count - h.old_count for h in self.hunks))
 
 
-@dataclass(frozen=True)
-class Diff:
+class Diff(Struct, frozen=True, dict=True):
     """A change from the commit ``base`` to the commit ``head``; None means the work tree.
 
     ``files`` goes by the path at the head, relative to the scanned root; ``renames`` maps old
@@ -142,7 +139,7 @@ class Diff:
     renames: Mapping[str, str] = field(default_factory=dict)
     commits: frozenset[str] = frozenset()
     notes: Sequence[str] = ()
-    tree: CheckoutTree | None = field(default=None, compare=False, repr=False)
+    tree: CheckoutTree | None = None
 
     def file_of(self, path: str) -> TreeFile | None:
         """Return the file that ``path`` leads to; None if the checkout has none."""

@@ -39,7 +39,6 @@ from secagg.cli.screen import Screen, hint_options, write_and_show
 from secagg.pipeline.choices import View
 from secagg.pipeline.gate import GateOptions, prepare
 from secagg.pipeline.parse import parse_files
-from secagg.pipeline.record import record_scan
 from secagg.system.files import OUTPUT_DIRECTORY
 
 
@@ -103,7 +102,10 @@ def parse(
         at=at,
         strip_prefix=strip_prefix or (),
     )
-    outcome.warnings += record_scan(outcome, gate, since=None)
+    if not no_store:
+        from secagg.pipeline.record import record_scan
+
+        outcome.warnings += record_scan(outcome, gate, since=None)
     hints = hint_options(root, output, config=config, policy=policy)
     code = write_and_show(outcome, output, screen, hints)
     code = attest_scan(gate, outcome, output, attestation, screen=screen, code=code)

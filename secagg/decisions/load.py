@@ -25,7 +25,7 @@ from secagg.decisions.index import AllExceptions
 from secagg.decisions.sarif import SarifSuppressions
 from secagg.errors import ConfigError, ReportError
 from secagg.jsonio.reading import loads
-from secagg.model.problem import DECISION_FILES
+from secagg.model.state import DECISION_FILES
 from secagg.policy.decision import PolicyException
 from secagg.policy.model import AcceptedGap
 from secagg.system.dates import DEFAULT_MAX_DAYS, Ceiling

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from secagg.decisions.entry import TRUST_ALL, Trust, shortened
 from secagg.decisions.toolscope import Atom, path_count
 from secagg.model.finding import Finding, Suppression
-from secagg.model.problem import State
+from secagg.model.state import State
 from secagg.policy.decision import DecisionSource, PolicyException
 
 # The prefix of our own suppressions. They are not read back: an exception that has expired since

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable
-from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from secagg.model.problem import Problem, State, Triage
+from secagg.model.state import State
+
+if TYPE_CHECKING:
+    from secagg.model.problem import Problem, Triage
 
 # How names begin and end that stand for a token (:mod:`secagg.serve.callers`) and an assistant
 # (``secagg mcp``): a person could approve their own decision by either.
@@ -54,6 +57,8 @@ def joined(previous: Triage | None, decision: Triage, today: datetime.date) -> T
     earlier = [*previous.approved_by, *([previous.by] if lasts and previous.by else [])]
     own = person_key(decision.by or "")
     names = {person_key(name): name for name in earlier if person_key(name) != own}
+    from dataclasses import replace
+
     return replace(decision, approved_by=tuple(names.values())) if names else decision
 
 

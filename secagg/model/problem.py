@@ -8,28 +8,13 @@ from __future__ import annotations
 
 import datetime
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from secagg.model.finding import Kind, Package, Severity
-
-DECISION_FILE = "secagg-exceptions.yaml"
-"""Where decisions are written in git, relative to the root of the checkout."""
-TRIAGE_FILE = ".secagg/triage.yaml"
-"""Where older versions wrote decisions on single problems: it is read as the other file is."""
-DECISION_FILES = (DECISION_FILE, TRIAGE_FILE)
-"""Where decisions in git are read."""
-STORE_FILE = ".secagg/secagg.db"
-"""The default file of the history, relative to the root of the checkout."""
-
-
-class State(StrEnum):
-    """The state of a problem in triage."""
-
-    OPEN = "open"
-    CONFIRMED = "confirmed"
-    FALSE_POSITIVE = "false-positive"
-    ACCEPTED = "accepted"
-    FIXED = "fixed"
+from secagg.model.state import DECISION_FILE as DECISION_FILE
+from secagg.model.state import DECISION_FILES as DECISION_FILES
+from secagg.model.state import STORE_FILE as STORE_FILE
+from secagg.model.state import TRIAGE_FILE as TRIAGE_FILE
+from secagg.model.state import State as State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

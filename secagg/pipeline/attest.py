@@ -33,7 +33,7 @@ from secagg.evidence.model import (
     encode,
     sha256_of,
 )
-from secagg.model.problem import DECISION_FILES
+from secagg.model.state import DECISION_FILES
 from secagg.output.decision import DecidedChange, DecisionDocument
 from secagg.output.summary import Summary
 from secagg.pipeline.gate import NAME as OVERRULES_NAME

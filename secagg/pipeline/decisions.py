@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from secagg.decisions.entry import Trust
 from secagg.merge import MergedSet, known_as
 from secagg.model.approval import signers
-from secagg.model.problem import Triage
 from secagg.pipeline.gate import Gate
 from secagg.pipeline.origin import has_store, open_store_of
 from secagg.policy.decision import DecisionSource, PolicyException
+
+if TYPE_CHECKING:
+    from secagg.model.problem import Triage
 
 STORE = "store"
 """The source of a decision in the store."""

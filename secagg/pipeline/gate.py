@@ -34,7 +34,7 @@ from secagg.config import (
 from secagg.errors import ConfigError, UsageError
 from secagg.merge import Join, Overrule, Split
 from secagg.merge.overrule import read_overrules, write_overrules
-from secagg.model.problem import TRIAGE_FILE
+from secagg.model.state import TRIAGE_FILE
 from secagg.pipeline.baseline import BaselineReport, ToolVersion
 from secagg.pipeline.origin import ENVIRONMENT, Origin, origin_of
 from secagg.policy import Policy

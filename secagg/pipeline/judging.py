@@ -20,13 +20,11 @@ from secagg.decisions.sarif import not_ours, rejection_of, suppression_of
 from secagg.errors import SecaggError, StoreError, UsageError
 from secagg.merge import Group, MergedSet
 from secagg.merge.groups import known_as
-from secagg.model.problem import RunRecord
 from secagg.output.decision import DecidedChange
 from secagg.pipeline.baseline import BaselineReport, ToolVersion, read_baseline
 from secagg.pipeline.decisions import stored_decisions
 from secagg.pipeline.gate import AUTO, NONE, SCAN, Gate
-from secagg.pipeline.origin import open_store_of
-from secagg.pipeline.record import first_seen
+from secagg.pipeline.origin import has_store, open_store_of
 from secagg.policy import BaselineState, Decision, Judgement, ToolOutcome, judge
 from secagg.policy.approval import unapproved_in
 from secagg.policy.gaps import gap_key
@@ -38,6 +36,7 @@ from secagg.system.git import checked, find_commit, short_commit
 
 if TYPE_CHECKING:
     from secagg.history import Store
+    from secagg.model.problem import RunRecord
 
 _RUN_PREFIX = "run:"
 
@@ -328,6 +327,10 @@ def _touched_by_change(gate: Gate) -> Callable[[str], bool]:
 
 
 def _first_seen(gate: Gate, merged: MergedSet) -> Mapping[str, datetime.datetime]:
+    if not has_store(gate.options.store, gate.root):
+        return {}
+    from secagg.pipeline.record import first_seen
+
     identities = [identity for group in merged.groups for identity in known_as(group)]
     dates = first_seen(gate.options.store, gate.root, origin=gate.origin, identities=identities)
     if not dates:

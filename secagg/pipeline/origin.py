@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from secagg.model.problem import STORE_FILE
+from secagg.model.state import STORE_FILE
 from secagg.system.patterns import lazy
 
 if TYPE_CHECKING:

@@ -126,7 +126,7 @@ def _read_run(
     provenance = provenance_of(report)
     if provenance.image is not None:
         # An image is no part of the source tree.
-        run.component = IMAGE + redactor.mask(provenance.image)
+        run.component = IMAGE + provenance.image
     run.reports.append(report)
     return run, provenance
 

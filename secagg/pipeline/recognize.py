@@ -24,15 +24,14 @@ from secagg.errors import UsageError
 from secagg.merge import known_as
 from secagg.merge.groups import Group, MergedSet, identity_of
 from secagg.model.finding import Kind
-from secagg.model.problem import Problem, RunRecord
 from secagg.packages.keys import version_key
 from secagg.pipeline.gate import Gate
 from secagg.pipeline.origin import Origin, has_store, open_store_of
-from secagg.report.findings import group_of
 from secagg.system.git import git
 
 if TYPE_CHECKING:
     from secagg.history import Store
+    from secagg.model.problem import Problem, RunRecord
 
 # How many earlier runs tell at which commit a problem was seen last.
 _MOST_RUNS = 200
@@ -177,6 +176,8 @@ def _history(
 def _known_groups(
     problems: Sequence[Problem], diff: Diff | None, *, fixed: bool = False
 ) -> _KnownGroups:
+    from secagg.report.findings import group_of
+
     return _KnownGroups(groups=[group_of(problem) for problem in problems], diff=diff, fixed=fixed)
 
 

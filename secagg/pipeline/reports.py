@@ -12,6 +12,7 @@ from secagg.errors import ReportError
 from secagg.jsonio.members import as_mapping
 from secagg.jsonio.reading import is_list
 from secagg.model.place import image_key
+from secagg.packages.components import IMAGE
 from secagg.parsing import NO_RESULTS, ParseContext, ParsedReport, Parser, RawReport, learn, parse
 from secagg.pipeline.outcome import ToolResult, gaps_of
 from secagg.scanners.base import Status, ToolRun
@@ -155,7 +156,9 @@ def _image(name: str | None) -> str | None:
 
 
 def _mask_run(run: ToolRun, redactor: Redactor) -> None:
-    """Mask the messages that a tool wrote before the secrets in its reports were known."""
+    """Mask the messages and the image's name, which were read before the secrets were known."""
+    if run.component.startswith(IMAGE):
+        run.component = redactor.mask(run.component)
     run.reason = None if run.reason is None else redactor.mask(run.reason)
     run.hint = None if run.hint is None else redactor.mask(run.hint)
     for gap in run.gaps:

@@ -14,8 +14,8 @@ from secagg.errors import ExitCode, UsageError
 from secagg.jsonio.output import indented
 from secagg.model.finding import Kind, Package, SecretSighting, Severity, Vulnerability
 from secagg.model.place import more_places
-from secagg.model.problem import State
 from secagg.model.severity import LABELS, label_of
+from secagg.model.state import State
 from secagg.output.decision import DecidedException, DecidedFinding, DecisionDocument
 from secagg.output.rows import reading_order, row, worst_first
 from secagg.output.summary import (

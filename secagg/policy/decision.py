@@ -12,7 +12,7 @@ from msgspec import Struct, field
 from secagg.merge.groups import Group
 from secagg.model.approval import SETTLED
 from secagg.model.finding import Severity
-from secagg.model.problem import State
+from secagg.model.state import State
 
 
 class BaselineState(StrEnum):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import binascii
-import html
 import json
 import re
 import urllib.parse
@@ -34,6 +33,9 @@ _LETTERS_PER_VOWEL = 3.5
 _SHORTEST_ANCHOR = 4
 
 _PRINTABLE = bytes(range(0x20, 0x7F))
+# Of a byte that follows, base64 determines the first six bits after a multiple of three bytes, the
+# first four after one more, and all after two more: so many bytes in a row look alike.
+_STEP_BY_BYTES = (4, 16, 1)
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-="
 _WHITE_SPACE = b" \t\n\r\x0b\x0c"
 _ESCAPES = (b"\\n", b"\\r", b"\\t", b"\\f", b"\\u000b")
@@ -52,7 +54,7 @@ def encoded_anchors(text: bytes) -> Iterator[bytes]:
         if (shift + len(text)) * 4 // 3 - -(-shift * 4 // 3) >= _SHORTEST_ANCHOR:
             yield from _base64_at(text, shift)
         else:
-            for following in _PRINTABLE:
+            for following in _PRINTABLE[:: _STEP_BY_BYTES[(shift + len(text)) % 3]]:
                 yield from _base64_at(text + bytes([following]), shift)
     yield text.hex().encode()
     yield text.hex().upper().encode()
@@ -203,9 +205,10 @@ def forms_of(value: str) -> Iterator[str]:
         yield quoted
         yield re.sub(r"%[0-9A-F]{2}", lambda match: match[0].lower(), quoted)
     yield urllib.parse.quote_plus(raw)
-    yield html.escape(value)
-    yield html.escape(value, quote=False)
-    yield html.escape(value).replace("&#x27;", "&#39;").replace("&quot;", "&#34;")
+    within = value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    yield within
+    for double, single in (("&quot;", "&#x27;"), ("&#34;", "&#39;")):
+        yield within.replace('"', double).replace("'", single)
     lines = value.splitlines()
     if len(lines) > 1:
         for line in lines:

@@ -15,8 +15,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from functools import cache
+
+from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from secagg.system.patterns import lazy
 
@@ -48,8 +50,7 @@ def checked(text: str) -> str:
     return text
 
 
-@dataclass(frozen=True, slots=True)
-class Glob:
+class Glob(Struct, frozen=True):
     """A pattern for a name. In a ``flat`` one ``*`` matches ``/``; a ``cased`` one heeds case.
 
     ``regex`` is None for a pattern without wildcards. Raises ``ValueError`` as :func:`checked`.
@@ -58,14 +59,14 @@ class Glob:
     text: str
     flat: bool = False
     cased: bool = False
-    regex: re.Pattern[str] | None = field(init=False, compare=False, repr=False)
+    regex: re.Pattern[str] | None = None
 
     def __post_init__(self) -> None:
         compiled = None
         if is_wild(checked(self.text)):
             flags = "s" if self.cased else "is"
             compiled = re.compile(rf"(?{flags}:{_name(self.text, self.flat)})\Z")
-        object.__setattr__(self, "regex", compiled)
+        force_setattr(self, "regex", compiled)
 
     def matches(self, value: str) -> bool:
         """Tell whether all of ``value`` is matched."""
@@ -80,8 +81,7 @@ def names(globs: Iterable[str], *, cased: bool = False) -> Callable[[str], bool]
     return cache(lambda name: any(pattern.matches(name) for pattern in patterns))
 
 
-@dataclass(frozen=True, slots=True)
-class PathGlob:
+class PathGlob(Struct, frozen=True):
     """A path pattern of ``.gitignore``: ``tests/``, ``*.lock``, ``/src/**/gen_*.py``.
 
     A ``shallow`` pattern does not match the files in a directory that it matches. Raises
@@ -90,7 +90,7 @@ class PathGlob:
 
     text: str
     shallow: bool = False
-    regex: re.Pattern[str] = field(init=False, compare=False, repr=False)
+    regex: re.Pattern[str] = re.compile("")
 
     def __post_init__(self) -> None:
         if self.text.startswith("!"):
@@ -99,7 +99,7 @@ class PathGlob:
         expression = _path(checked(self.text), rf"(?:{within}\Z)", "/")
         if expression is None:
             raise ValueError("this is no path pattern")
-        object.__setattr__(self, "regex", expression)
+        force_setattr(self, "regex", expression)
 
     def matches(self, path: str) -> bool:
         """Tell whether the pattern matches ``path``, relative to the root of the checkout."""

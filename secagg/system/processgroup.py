@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import signal
 import subprocess
@@ -75,6 +74,8 @@ def lower_priority(pid: int) -> None:
 def adopt_orphans() -> None:
     """Become the parent of grandchildren whose parent dies, so that they can be reaped."""
     if sys.platform == "linux":
+        import ctypes
+
         with contextlib.suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
