@@ -325,12 +325,9 @@ current_problem = Table(
     Column("may_change", Boolean, nullable=False),
     Index("ix_current_problem_worst", "worst"),
     Index("ix_current_problem_news", "branch_id", "news_at"),
-    Index(
-        "ix_current_problem_may_change",
-        "branch_id",
-        sqlite_where=text("may_change"),
-        postgresql_where=text("may_change"),
-    ),
+    # PostgreSQL's is partial too, by its migration: to say so here would load SQLAlchemy's modules
+    # for PostgreSQL in every run.
+    Index("ix_current_problem_may_change", "branch_id", sqlite_where=text("may_change")),
 )
 """A problem on a branch as it is now, open or fixed, for filters, orders and counts.
 
