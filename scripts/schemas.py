@@ -21,7 +21,7 @@ from secagg.output.summary import Summary
 from secagg.policy.model import Policy
 from secagg.policytest.model import PolicyTests
 from secagg.report.document import ReportDocument
-from secagg.system.validation import json_schema
+from secagg.system.validation import FileModel, json_schema
 
 DIRECTORY = Path(__file__).parent.parent / "secagg" / "schemas"
 PUBLISHED: dict[str, tuple[str, type[Any]]] = {
@@ -39,7 +39,7 @@ PUBLISHED: dict[str, tuple[str, type[Any]]] = {
 def schema(title: str, model: type[Any]) -> str:
     """The JSON Schema (2020-12) of ``model`` as text."""
     document = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
-    if issubclass(model, msgspec.Struct):
+    if issubclass(model, msgspec.Struct) and not issubclass(model, FileModel):
         _, parts = msgspec.json.schema_components([model], ref_template="#/$defs/{name}")
         document |= parts.pop(model.__name__) | {"$defs": parts}
     else:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any
+
+from msgspec.structs import asdict
 
 from secagg.errors import ConfigError
 from secagg.jsonio.members import value_at
@@ -22,7 +23,7 @@ from secagg.system.dates import seconds
 from secagg.system.globs import names
 from secagg.system.root import CONFIG_FILE, PROJECT_FILE
 from secagg.system.tomltext import loads_toml
-from secagg.system.validation import NO_OTHER_KEYS, before, key
+from secagg.system.validation import FileModel, before, key
 
 if TYPE_CHECKING:
     from secagg.system.yamlfile import PlacedModel
@@ -39,11 +40,8 @@ _CODEQL, _GITLEAKS, _SNYK = CodeqlOptions(), GitleaksOptions(), SnykOptions()
 _TRIVY, _TRUFFLEHOG = TrivyOptions(), TrufflehogOptions()
 
 
-@dataclass(kw_only=True)
-class Tools:
+class Tools(FileModel, kw_only=True):
     """The scanners, each with its own settings."""
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = NO_OTHER_KEYS
 
     codeql: CodeqlOptions = key(default_factory=lambda: _CODEQL)
     gitleaks: GitleaksOptions = key(default_factory=lambda: _GITLEAKS)
@@ -66,14 +64,11 @@ class Tools:
 
 
 _DEFAULT_TOOLS = Tools()
-TOOLS = tuple(field.name for field in fields(Tools))
+TOOLS = Tools.__struct_fields__
 
 
-@dataclass(kw_only=True)
-class Config:
+class Config(FileModel, kw_only=True):
     """The whole file."""
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = NO_OTHER_KEYS
 
     policy: str = key(default="default", description="a built-in policy or the path of one")
     timeout: Duration = key(default=900.0, description="one deadline for each tool run")
@@ -114,7 +109,7 @@ class Config:
 
     def tool_options(self) -> Mapping[str, Mapping[str, Any]]:
         """Return each tool's settings, by tool name."""
-        return {tool: vars(self.tools.options(tool)) for tool in TOOLS}
+        return {tool: asdict(self.tools.options(tool)) for tool in TOOLS}
 
     def deciding_files(self) -> list[str]:
         """Return the paths that the tools' settings name: programs, rules, queries and caches."""

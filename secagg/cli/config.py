@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import typer
+from msgspec.structs import asdict
 
 from secagg.cli.options import ConfigOption, FormatOption, OutputFormat, RootOption
 from secagg.config import Config, find_config
@@ -50,7 +50,7 @@ def show_config(root: Path, config: Path | None, *, as_json: bool, store: str | 
     """
     file = find_config(root, config)
     settings = Config() if file is None else file.value
-    rows = [*_rows(asdict(settings), file)]
+    rows = [*_rows(asdict(settings) | {"tools": settings.tool_options()}, file)]
     if store:
         rows.append(("store", store, ENVIRONMENT))
     name = None if file is None else file.name

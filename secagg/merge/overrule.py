@@ -18,8 +18,7 @@ from __future__ import annotations
 import datetime
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -34,7 +33,7 @@ from secagg.merge.groups import (
     known_as,
 )
 from secagg.model.finding import Finding
-from secagg.system.validation import NO_OTHER_KEYS, key, limited, stripped
+from secagg.system.validation import FileModel, key, limited, stripped
 
 OVERRULED = "overrule"
 
@@ -213,11 +212,8 @@ Identity = Annotated[str, limited(pattern=r"^[0-9a-f]{32}$")]
 Text = Annotated[str, stripped(min_length=3)]
 
 
-@dataclass(kw_only=True)
-class OverruleEntry:
+class OverruleEntry(FileModel, kw_only=True):
     """One decision: ``split: ID`` (not one problem) or ``join: [ID, ID]`` (one problem)."""
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = NO_OTHER_KEYS
 
     split: Identity | None = None
     apart: list[str] = key(default=[])
@@ -241,11 +237,8 @@ class OverruleEntry:
         return Join(identities=tuple(self.join or ()), reason=self.reason, by=self.by)
 
 
-@dataclass(kw_only=True)
-class OverruleFile:
+class OverruleFile(FileModel, kw_only=True):
     """The whole file."""
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = NO_OTHER_KEYS
 
     version: Literal[1] = 1
     overrules: list[OverruleEntry] = key(default=[])

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from secagg.errors import ConfigError
 from secagg.model.finding import Severity
@@ -39,7 +39,7 @@ _INHERITED = (
     "decisions",
 )
 # The keys of a match in the order in which they are documented.
-MATCH_KEYS = tuple(field.name for field in fields(Match))
+MATCH_KEYS = Match.__struct_fields__
 # Severities, the worst first.
 _LADDER = list(Severity)
 # The built-in policies, checked, by name: ``python -m scripts.policies`` writes it.

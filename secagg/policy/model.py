@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar
+from typing import Annotated
 
 from secagg.model.finding import Kind, Severity
 from secagg.policy.decision import Action, Cause, DecisionSource
@@ -21,7 +20,7 @@ from secagg.policy.notation import (
     gap_pattern,
 )
 from secagg.system.patterns import lazy
-from secagg.system.validation import NO_OTHER_KEYS, after, before, key, limited
+from secagg.system.validation import FileModel, after, before, key, limited
 
 _CWE = lazy(r"(?:CWE-?)?(\d+)", re.IGNORECASE)
 
@@ -57,11 +56,8 @@ def _cwe(value: object) -> str:
 Cwe = Annotated[str, before(_cwe, str | int)]
 
 
-@dataclass(slots=True, kw_only=True)
-class Match:
+class Match(FileModel, kw_only=True):
     """The conditions of a rule: all given keys must hold; of a list, one value suffices."""
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = NO_OTHER_KEYS
 
     kind: OneOrMany[Kind] | None = key(default=None, min_length=1)
     severity: SeverityBand | None = key(
@@ -126,11 +122,8 @@ class Match:
     not_: Match | None = key(default=None, alias="not", description="this does not hold")
 
 
-@dataclass(slots=True, kw_only=True)
-class PolicyRule:
+class PolicyRule(FileModel, kw_only=True):
     """One rule. ``why`` is the sentence that developers read."""
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = NO_OTHER_KEYS
 
     name: str = key(min_length=1)
     match: Match = key(default_factory=Match)
@@ -149,20 +142,14 @@ class CompareWith(StrEnum):
     NONE = "none"
 
 
-@dataclass(slots=True, kw_only=True)
-class ExceptionRules:
+class ExceptionRules(FileModel, kw_only=True):
     """What the policy demands of exceptions."""
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = NO_OTHER_KEYS
 
     max_days: Days = key(default=90, description="the longest time from created to expires")
 
 
-@dataclass(kw_only=True)
-class AcceptedGap:
+class AcceptedGap(FileModel, dict=True, kw_only=True):
     """A gap in the scan that the policy accepts until a given day."""
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = NO_OTHER_KEYS
 
     gap: OneOrMany[Annotated[str, after(gap_pattern)]] = key(
         min_length=1,
@@ -180,11 +167,8 @@ class AcceptedGap:
             raise ValueError(f"it expires ({self.expires}) before it is created ({self.created})")
 
 
-@dataclass(slots=True, kw_only=True)
-class DecisionRules:
+class DecisionRules(FileModel, kw_only=True):
     """Which sources of decisions count."""
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = NO_OTHER_KEYS
 
     trust: OneOrMany[DecisionSource] = key(
         default_factory=lambda: list(DecisionSource),
@@ -194,11 +178,8 @@ class DecisionRules:
     )
 
 
-@dataclass(slots=True, kw_only=True)
-class Policy:
+class Policy(FileModel, kw_only=True):
     """A policy file."""
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = NO_OTHER_KEYS
 
     name: str = key(min_length=1)
     description: str = ""

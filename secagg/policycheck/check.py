@@ -5,9 +5,10 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import fields, replace
 from itertools import combinations, pairwise
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from secagg.change.owners import code_owners
 from secagg.decisions import load_exceptions, work_tree
@@ -277,7 +278,7 @@ def _extends_messages(
         reach.shadow(number) is None for number in range(len(extending.rules), len(policy.rules))
     ):
         return
-    settings = {field.name for field in fields(Policy)} - _NO_SETTINGS
+    settings = set(Policy.__struct_fields__) - _NO_SETTINGS
     if any(getattr(policy, name) != getattr(extending, name) for name in settings):
         return
     yield CheckMessage(

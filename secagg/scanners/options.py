@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, get_type_hints
+
+from msgspec.structs import asdict, replace
 
 from secagg.errors import ConfigError
 from secagg.system.dates import seconds
-from secagg.system.validation import NO_OTHER_KEYS, before, key, limited, validate
+from secagg.system.validation import FileModel, before, key, limited, validate
 
 _SHA256 = r"^(sha256:)?[0-9a-fA-F]{64}$"
 
@@ -26,8 +27,7 @@ Sha256 = Annotated[str, limited(pattern=_SHA256), before(_checked_digest)]
 ArgumentText = Annotated[str, limited(min_length=1, pattern=r"^[^-\s\x00][^\x00]*$")]
 
 
-@dataclass(frozen=True, kw_only=True)
-class ToolOptions:
+class ToolOptions(FileModel, kw_only=True):
     """The settings of every scanner.
 
     ``path`` is the program (by default the one on PATH); ``sha256`` pins that file, with links
@@ -35,8 +35,6 @@ class ToolOptions:
     ``trust_target_config`` makes the tool use its configuration and ignore files in the scanned
     repository.
     """
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = NO_OTHER_KEYS
 
     enabled: bool = True
     optional: bool = key(
@@ -49,8 +47,7 @@ class ToolOptions:
     trust_target_config: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class TrivyOptions(ToolOptions):
+class TrivyOptions(ToolOptions, kw_only=True):
     """``scanners`` are Trivy's names; ``images`` and ``sboms`` are scanned besides the tree.
 
     ``offline`` neither updates the databases nor asks any service. ``allow_unread_manifests``
@@ -73,8 +70,7 @@ class TrivyOptions(ToolOptions):
     skip_dirs: list[ArgumentText] = key(default=[])
 
 
-@dataclass(frozen=True, kw_only=True)
-class SnykOptions(ToolOptions):
+class SnykOptions(ToolOptions, kw_only=True):
     """``modes`` are the products to run; ``containers`` are image names for ``container``.
 
     ``org`` and ``api`` (of another region) are passed to the CLI. There is no filter by severity:
@@ -89,8 +85,7 @@ class SnykOptions(ToolOptions):
     allow_unread_manifests: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class CodeqlOptions(ToolOptions):
+class CodeqlOptions(ToolOptions, kw_only=True):
     """``languages`` replaces detection; ``build_modes`` and ``suite`` are CodeQL's names.
 
     ``threads`` and ``ram`` (megabytes) depend on the machine by default. ``packs`` are further
@@ -108,8 +103,7 @@ class CodeqlOptions(ToolOptions):
     allow_builds: bool = True
 
 
-@dataclass(frozen=True, kw_only=True)
-class GitleaksOptions(ToolOptions):
+class GitleaksOptions(ToolOptions, kw_only=True):
     """``config`` is a file that replaces Gitleaks' default rules.
 
     ``allow_shallow`` accepts that a shallow clone lacks a part of the history.
@@ -121,8 +115,7 @@ class GitleaksOptions(ToolOptions):
     allow_shallow: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class TrufflehogOptions(ToolOptions):
+class TrufflehogOptions(ToolOptions, kw_only=True):
     """``verify`` sends candidate secrets to the services that may have issued them."""
 
     modes: list[Literal["git", "filesystem"]] | None = None
@@ -152,7 +145,7 @@ def read_options(
     Raises :class:`ConfigError` that names the first wrong key.
     """
     options = kind()
-    defaults = vars(options)
+    defaults = asdict(options)
     if any(name not in defaults or value != defaults[name] for name, value in settings.items()):
         options = _checked(kind, tool, settings)
     paths = {name: _absolute(getattr(options, name), root) for name in path_fields(kind)}
