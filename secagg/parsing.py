@@ -8,9 +8,11 @@ balance: ``reported == len(findings) + suppressed + merged + len(problems)``.
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn, Protocol, runtime_checkable
 
@@ -205,9 +207,48 @@ class LearningParser(Parser, Protocol):
     def learn(self, report: RawReport, context: ParseContext) -> None: ...
 
 
-def installed_parsers() -> dict[str, Parser]:
+class InstalledParsers(Mapping[str, Parser]):
+    """The parsers of all entry points by tool name, each imported when it is asked for.
+
+    A package of parsers may have a function ``candidates``, which gets a :class:`RawReport` and
+    returns the names of its parsers that may have confidence in it, or None for all of them: the
+    others are not imported then.
+    """
+
+    def __init__(self) -> None:
+        self._values = entry_points(ENTRY_POINTS)
+        self._loaded: dict[str, Parser] = {}
+
+    def __getitem__(self, tool: str) -> Parser:
+        if tool not in self._loaded:
+            self._loaded[tool] = load(self._values[tool])()
+        return self._loaded[tool]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def candidates(self, report: RawReport) -> list[str]:
+        """Return the names of the parsers that may have confidence in ``report``."""
+        packages = {
+            name: re.split("[:.]", value)[0].strip() for name, value in self._values.items()
+        }
+        named: dict[str, Collection[str] | None] = {}
+        for package in set(packages.values()):
+            candidates = getattr(import_module(package), "candidates", None)
+            named[package] = None if candidates is None else candidates(report)
+        return [
+            name
+            for name, package in packages.items()
+            if (names := named[package]) is None or name in names
+        ]
+
+
+def installed_parsers() -> InstalledParsers:
     """Return all parsers by tool name, from the entry points, each of which names a class."""
-    return {name: load(value)() for name, value in entry_points(ENTRY_POINTS).items()}
+    return InstalledParsers()
 
 
 def choose(report: RawReport, parsers: Mapping[str, Parser]) -> Parser:
@@ -226,9 +267,9 @@ def choose(report: RawReport, parsers: Mapping[str, Parser]) -> Parser:
                 f"no parser for {report.tool!r}", hint=f"known tools: {names}"
             ) from None
     report_name = report.name.lower()
+    asked = parsers.candidates(report) if isinstance(parsers, InstalledParsers) else parsers
     ranked = sorted(
-        (-parser.confidence(report), name not in report_name, name)
-        for name, parser in parsers.items()
+        (-parsers[name].confidence(report), name not in report_name, name) for name in asked
     )
     if ranked and ranked[0][0] < 0:
         return parsers[ranked[0][2]]

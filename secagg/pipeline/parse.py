@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -114,7 +114,7 @@ def _adopt_commit(gate: Gate, provenances: Sequence[Provenance]) -> None:
 
 
 def _read_run(
-    file: str, tool: str | None, parsers: dict[str, Parser], redactor: Redactor
+    file: str, tool: str | None, parsers: Mapping[str, Parser], redactor: Redactor
 ) -> tuple[ToolRun, Provenance]:
     report = RawReport(name=_name(file), data=read_file(file), tool=tool)
     try:

@@ -111,3 +111,5 @@ def test_the_store_and_the_network_are_loaded_on_use(scanned: Path) -> None:
     unused = {"action", "history", "init", "notify", "policycheck", "policytest", "serve", "tools"}
     assert not packages & {f"secagg.{name}" for name in unused}
     assert not modules & {"secagg.github.client", "secagg.scanners.trivy", "secagg.system.yamlfile"}
+    # The classes of the history, and parsers of other reports.
+    assert not modules & {"secagg.model.problem", "secagg_parsers.bandit", "secagg_parsers.snyk"}

@@ -108,6 +108,28 @@ def test_the_entry_points_name_our_parsers() -> None:
     assert set(installed_parsers()) >= set(PARSERS)
 
 
+REPORTS = [
+    *(report for tool in sorted(samples.SAMPLES) for report in samples.SAMPLES[tool]),
+    *(b"", b"null", b"[]", b"{}", b'{"a": 1}', b"not json", b'{"runs": []}', b"[[]]"),
+    b'{"runs": [{"tool": {"driver": {"name": "CodeQL"}}}], "check_type": "terraform"}',
+    b'{"msg": "x", "level": "info", "logger": "trufflehog"}\n{"a": 1}\n',
+    b'{"rule": {}, "finding": {}}\n{"DetectorName": "AWS"}\n',
+]
+
+
+@pytest.mark.parametrize("name", ["report", "snyk-checkov.json"])
+def test_only_parsers_that_may_know_a_report_are_imported(name: str) -> None:
+    installed = installed_parsers()
+    imported = 0
+    for data in REPORTS:
+        report = RawReport(name=name, data=data)
+        asked = set(installed.candidates(report))
+        knowing = {tool for tool, parser in PARSERS.items() if parser.confidence(report)}
+        assert knowing <= asked, data
+        imported += asked != set(installed)
+    assert imported > len(REPORTS) // 2
+
+
 class Broken:
     tool = "broken"
 
