@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -114,7 +113,7 @@ def test_renames_are_followed(finding: Finding) -> None:
     # A new file of the old name with the same in it is a copy.
     diff = _renamed("a/old.txt", "b/new.txt")
     old = FileChange(path="a/old.txt", status=FileStatus.ADDED, whole=True)
-    diff = dataclasses.replace(diff, files={**diff.files, "a/old.txt": old})
+    diff = replace(diff, files={**diff.files, "a/old.txt": old})
     found = _compare([before], [before, now], diff)
     assert (found.count(NEW), found.count(UNCHANGED)) == (1, 1)
 
