@@ -37,36 +37,49 @@ from secagg.system.dates import utc_today
 from tests.report.make import history
 
 _IMPORTED = 10
+# Of the problems of a repository, so many are fixed by its second run, and so many are new in it.
+_CHANGED = 20
+# The numbers of a run, each with what is added for a copy of its branch.
+_RUN_IDS = dict.fromkeys(("from", "to", "first", "last", "fixed", "reopened", "superseded"), 2)
 # By table, its columns that hold numbers, each with what is added for a copy of a repository.
 _COPIED = {
     "repository": {"id": 1},
     "branch": {"id": 1, "repository_id": 1},
-    "run": {"id": 1, "branch_id": 1},
-    "tool_run": {"run_id": 1},
-    "covered": {"run_id": 1},
+    "run": {"id": 2, "branch_id": 1},
+    "tool_run": {"run_id": 2},
+    "covered": {"run_id": 2},
     "finding": {"id": 1000, "repository_id": 1},
     "content": {"id": 1000, "finding_id": 1000},
-    "sighting": {"branch_id": 1, "finding_id": 1000, "content_id": 1000, "from_run_id": 1},
-    "epss": {"branch_id": 1, "finding_id": 1000, "from_run_id": 1},
-    "standing": {"branch_id": 1, "finding_id": 1000, "content_id": 1000, "first_run_id": 1},
+    "sighting": {"branch_id": 1, "finding_id": 1000, "content_id": 1000},
+    "epss": {"branch_id": 1, "finding_id": 1000},
+    "standing": {"branch_id": 1, "finding_id": 1000, "content_id": 1000},
     "current_problem": {"branch_id": 1, "finding_id": 1000},
     "current_text": {"branch_id": 1, "finding_id": 1000},
 }
 _NAMED = {"repository": "name", "run": "key", "current_problem": "repository"}
+# Each copy was scanned so long before the one before it.
+_EARLIER = "7 hours"
+_TIMES = ("started_at", "first_seen", "fixed_at", "news_at")
+_TIME_FORMAT = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'
 
 
 def fill(store: Store, problems: int) -> None:
-    """Import :data:`_IMPORTED` repositories and copy their rows, up to ``problems`` in all."""
+    """Import :data:`_IMPORTED` repositories and copy their rows, up to ``problems`` in all.
+
+    Each is scanned twice; the second scan fixes some problems and adds as many.
+    """
     for number in range(_IMPORTED):
-        made = list(history(IN_REPOSITORY, seed=number).problems())
+        made = list(history(IN_REPOSITORY + _CHANGED, seed=number).problems())
         for position, one in enumerate(made):
             one.identity = f"{number:08x}{position:024x}"
             one.known_as = (one.identity,)
         name = f"acme/r{number:06}"
-        store.record(run_of(name, 0), made, [("trivy", "."), ("snyk", ".")])
+        tools = [("trivy", "."), ("snyk", ".")]
+        store.record(run_of(name, number), made[:-_CHANGED], tools)
+        store.record(run_of(name, number + 30), made[_CHANGED:], tools)
         store.triage(
             name,
-            [one.identity for one in made[::50]],
+            [one.identity for one in made[_CHANGED::50]],
             Triage(state=State.ACCEPTED, reason="behind the gateway", by="dana", owner="@acme/sre"),
         )
     copies = problems // IN_REPOSITORY // _IMPORTED - 1
@@ -81,16 +94,9 @@ def fill(store: Store, problems: int) -> None:
         ).all()
         for name in SEARCH_INDEXES:
             connection.execute(text(f"DROP INDEX IF EXISTS {name}"))
-        for table, added in _COPIED.items():
+        for table in _COPIED:
             columns = [column for name, column in names if name == table]
-            values = [
-                f'o."{c}" + g.n * {_IMPORTED * added[c]}'
-                if c in added
-                else f"o.\"{c}\" || '-' || g.n"
-                if _NAMED.get(table) == c
-                else f'o."{c}"'
-                for c in columns
-            ]
+            values = [_copied(table, column) for column in columns]
             listed = ", ".join(f'"{c}"' for c in columns)
             connection.execute(
                 text(
@@ -102,6 +108,22 @@ def fill(store: Store, problems: int) -> None:
         make_search_indexes(connection)
     with store._engine.connect() as plain:
         plain.execution_options(isolation_level="AUTOCOMMIT").execute(text("VACUUM ANALYZE"))
+
+
+def _copied(table: str, column: str) -> str:
+    """Return the SQL of a column of the copy with the number ``g.n``."""
+    value = f'o."{column}"'
+    added = _COPIED[table].get(column)
+    if added is None and column.endswith("_run_id"):
+        added = _RUN_IDS.get(column.removesuffix("_run_id"))
+    if added is not None:
+        return f"{value} + g.n * {_IMPORTED * added}"
+    if _NAMED.get(table) == column:
+        return f"{value} || '-' || g.n"
+    if column in _TIMES:
+        moment = f"({value}::timestamptz - g.n * interval '{_EARLIER}') AT TIME ZONE 'UTC'"
+        return f"to_char({moment}, '{_TIME_FORMAT}')"
+    return value
 
 
 def questions(store: Store) -> dict[str, Callable[[], object]]:

@@ -156,6 +156,16 @@ SEARCH_INDEXES = {
 """The indexes for searches in PostgreSQL, by name."""
 
 
+LONGEST_INDEXED = 500
+"""Characters up to which a text is in an index; PostgreSQL refuses the row of a much longer one."""
+INDEXED = frozenset({"component", "files", "ids", "owners", "packaged"})
+"""The columns of current problems whose texts PostgreSQL has in an index (revision 0009)."""
+QUESTION_INDEXES = frozenset(
+    f"ix_current_problem_{name}" for name in (*INDEXED, "decided_owner", "first_seen", "long")
+)
+"""The indexes for questions in PostgreSQL."""
+
+
 def make_search_indexes(connection: Connection) -> None:
     """Make the indexes for searches, where the database has the extension ``pg_trgm``.
 

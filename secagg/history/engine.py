@@ -32,7 +32,7 @@ from secagg.errors import StoreError, StoreUnavailable
 from secagg.model.problem import STORE_FILE
 
 # The newest revision of the tables.
-HEAD = "0008"
+HEAD = "0009"
 VERSION_TABLE = "alembic_version"
 
 DEFAULT = Path(STORE_FILE)
@@ -263,6 +263,19 @@ def transaction(engine: Engine, *, reads: bool = False) -> Iterator[Connection]:
                 yield connection
     except DBAPIError as error:
         raise _store_error(error, engine) from None
+
+
+def prepare_for_questions(connection: Connection) -> None:
+    """Let PostgreSQL answer questions about many rows, until the transaction ends.
+
+    Sums by repository and owner fit into memory, and compiling a question takes longer than the
+    question itself.
+    """
+    if connection.dialect.name == "postgresql":
+        settings = {"work_mem": "32MB", "jit": "off"}
+        connection.execute(
+            select(*(func.set_config(name, value, True) for name, value in settings.items()))
+        )
 
 
 def _store_error(error: DBAPIError, engine: Engine) -> StoreError:

@@ -25,6 +25,7 @@ from secagg.history.engine import (
     HEAD,
     VERSION_TABLE,
     connect,
+    prepare_for_questions,
     revision_of,
     shown,
     transaction,
@@ -298,9 +299,12 @@ class Store:
         with self._write() as connection:
             audit_log.add(connection, [entry])
 
-    def reading(self) -> AbstractContextManager[Connection]:
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
         """Open a transaction that reads, for :mod:`secagg.report.stored`."""
-        return self._read()
+        with self._read() as connection:
+            prepare_for_questions(connection)
+            yield connection
 
     def _write(self) -> AbstractContextManager[Connection]:
         return self._open(reads=False)

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, inspect, text
 
 from secagg.history.engine import HEAD, revision_of
 
-_OLDER = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
+_OLDER = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
 _GUARDS = {
     f"audit_no_{what.lower()}": re.compile(
         rf"CREATE TRIGGER audit_no_{what.lower()} BEFORE {what} ON audit "

@@ -29,15 +29,17 @@ from sqlalchemy import (
     false,
     func,
     literal,
+    literal_column,
     not_,
     or_,
     select,
     true,
+    union,
 )
 from sqlalchemy import (
     column as column_of,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSON
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from secagg.history import current, reading
 from secagg.history import currentcolumns as columns
@@ -57,6 +59,8 @@ _X = t.current_text.c
 _LAST = "\U0010ffff"
 _NOBODY = f"{EACH}{_LAST}{EACH}"
 _BATCH = 500
+# A question about so many branches looks up what they have; one about more, what the store has.
+_FEW_BRANCHES = 50
 
 
 class LocalStore(Protocol):
@@ -143,9 +147,8 @@ class StoredQuestion:
         )
         self.state = self._state()
         self.active = self.in_states(ACTIVE)
-        self.overdue: ColumnElement[bool] = and_(
-            _P.due.is_not(None), _P.due < self._day, self.active
-        )
+        self.late: ColumnElement[bool] = and_(_P.due.is_not(None), _P.due < self._day)
+        self.overdue: ColumnElement[bool] = and_(self.late, self.active)
         self.owners = self._effective(_P.decided_owner, _P.owners)
         self._with_text = False
         # The starts of last runs that a filter compares with.
@@ -275,11 +278,18 @@ class StoredQuestion:
             ("tools", _P.tools, columns.problem_of_tools),
             ("components", _P.component, columns.problem_of_component),
             ("paths", _P.files, columns.problem_of_files),
-            ("owners", self.owners, columns.problem_of_owners),
             ("packages", _P.packaged, columns.problem_of_package),
         ):
             if patterns := getattr(filters, name):
                 yield self._fitting(Filters(**{name: patterns}), column, problem_of)
+        if filters.owners:
+            named = Filters(owners=filters.owners)
+            own, decided = (
+                self._fitting(named, column, columns.problem_of_owners)
+                for column in (_P.owners, _P.decided_owner)
+            )
+            by_decision = and_(_P.decided_owner.is_not(None), self.in_force)
+            yield or_(and_(own, not_(by_decision)), and_(decided, by_decision))
         if filters.ids:
             by_id = self._fitting(Filters(ids=filters.ids), _P.ids, columns.problem_of_ids)
             yield or_(by_id, *_begins(filters.ids))
@@ -303,10 +313,28 @@ class StoredQuestion:
     ) -> ColumnElement[bool]:
         """Match the values that a column has with patterns, which SQL does not know."""
         checks = predicates(filters, self.today)
-        statement = select(column).where(column.is_not(None), *self._in_branches()).distinct()
-        values = list(self.connection.execute(statement).scalars())
+        few = len(self.branches) <= _FEW_BRANCHES
+        values = self._values(column, *(self._in_branches() if few else ()))
         fitting = [v for v in values if all(check(problem_of(v)) for check in checks)]
-        return self.one_of(column, fitting, Text()) if fitting else false()
+        if few:
+            return self.one_of(column, fitting, Text()) if fitting else false()
+        conditions = []
+        for indexed in (True, False):
+            some = [v for v in fitting if (len(v) <= current.LONGEST_INDEXED) is indexed]
+            if some:
+                conditions += [and_(self.one_of(column, some, Text()), _in_index(column, indexed))]
+        return or_(false(), *conditions)
+
+    def _values(self, column: Any, *conditions: ColumnElement[bool]) -> Collection[str]:
+        """Return the distinct values of a column."""
+        statement = select(column).where(column.is_not(None), *conditions)
+        if conditions or column.name not in current.INDEXED:
+            distinct: Any = statement.distinct()
+        else:
+            # PostgreSQL reads those in an index without the rows.
+            parts = (statement.where(_in_index(column, indexed)) for indexed in (True, False))
+            distinct = union(*parts)
+        return self.connection.execute(distinct).scalars().all()
 
     def _is_older(self, days: int) -> ColumnElement[bool]:
         if days <= 0:
@@ -315,9 +343,9 @@ class StoredQuestion:
             before = (self.today - datetime.timedelta(days=days - 1)).isoformat()
         except OverflowError:
             return false()
-        return case(
-            (_P.fixed_at.is_not(None), _P.days_until_fixed >= days),
-            else_=_P.first_seen < before,
+        return or_(
+            and_(_P.fixed_at.is_(None), _P.first_seen < before),
+            and_(_P.fixed_at.is_not(None), _P.days_until_fixed >= days),
         )
 
     def starts_of(self, last: LastRuns) -> Any:
@@ -334,14 +362,18 @@ class StoredQuestion:
         if self._starts is not None and self._listed == listed:
             return self._starts
         self._listed = listed
-        pairs = (
-            func.json_each_text(cast(literal(listed, Text), JSON))
-            if self._postgresql
-            else func.json_each(listed)
-        )
         # The database would compare by its own language else.
         value: Any = column_of("value", _P.news_at.type)
-        return pairs.table_valued(column_of("key", Text), value, name=None)
+        if not self._postgresql:
+            return func.json_each(listed).table_valued(column_of("key", Text), value, name=None)
+        # In a query of their own PostgreSQL does not see how many these are. It takes them for few
+        # and looks the rows of each branch up: most branches have few that are as new as this.
+        keys, values = (
+            select(bindparam(None, list(some), ARRAY(kind), unique=True)).scalar_subquery()
+            for some, kind in ((starts, Integer), (starts.values(), Text))
+        )
+        pairs = func.unnest(keys, values).table_valued(column_of("key", Integer), value, name=None)
+        return pairs.render_derived()
 
     def _says(self, word: str) -> Iterator[ColumnElement[bool]]:
         """Yield the conditions of a word; the first is one that an index of trigrams answers."""
@@ -360,6 +392,9 @@ class StoredQuestion:
                 raise unknown_key(key)
             order += [(column, down is not reverse) for column, down in self._key(key)]
         order += self._key("severity")
+        if self._starts is not None and not sort:
+            # By the index of this order PostgreSQL would compare each row with each branch's start.
+            order[0] = (_P.worst.concat(""), False)
         order += [(_P.identity, False), (_P.rank, True), (_P.repository, False), (_P.branch, False)]
         return order
 
@@ -410,6 +445,12 @@ def _begins(ids: Iterable[str]) -> Iterator[ColumnElement[bool]]:
         digits = text.strip().lower().replace("-", "")
         if len(digits) >= SHORTEST and not digits.strip(hexdigits):
             yield _P.names.like(f"%{OWN}{digits}%")
+
+
+def _in_index(column: Any, indexed: bool) -> ColumnElement[bool]:
+    """Tell whether a text is one that PostgreSQL has in an index, or not."""
+    fits: ColumnElement[bool] = func.length(column) <= literal_column(str(current.LONGEST_INDEXED))
+    return fits if indexed else not_(fits)
 
 
 def _escaped(text: str) -> str:

@@ -11,7 +11,7 @@ from secagg.history import tables as t
 from secagg.history.currentcolumns import names_in
 from secagg.report.filters import Filters
 from secagg.report.query import NO_OWNER
-from secagg.report.standing import SEVERITY_LABELS, WORST_FIRST, ShownState
+from secagg.report.standing import ACTIVE, SEVERITY_LABELS, WORST_FIRST, ShownState
 from secagg.report.stored import LocalStore, StoredQuestion, StoreScope
 
 _P = t.current_problem.c
@@ -92,25 +92,27 @@ def weeks(
 
 def _summary(question: StoredQuestion) -> StoredSummary:
     by_state = dict.fromkeys(map(str, ShownState), 0)
-    counted = question.select(question.state, func.count(), related=True).group_by(question.state)
-    by_state.update({state: int(n) for state, n in question.connection.execute(counted)})
     columns = (
-        *(_P.repository, question.owners, _P.severity, _age(question.today), question.overdue),
-        *(func.count(), func.min(_P.first_seen)),
+        *(_P.branch_id, question.owners, _P.severity, question.state, question.late),
+        _age(question.today),
     )
-    statement = question.select(*columns).group_by(*columns[:5])
+    statement = question.select(*columns, func.count(), func.min(_P.first_seen), related=True)
     total, late = 0, 0
     severities, ages = dict.fromkeys(SEVERITY_LABELS, 0), dict.fromkeys([*AGES, OLDER], 0)
     repositories: dict[str, Count] = {}
     owned: dict[str, Count] = {}
-    for repository, owners, label, age, overdue, number, oldest in question.connection.execute(
-        statement
-    ):
+    rows = question.connection.execute(statement.group_by(*columns))
+    for branch, owners, label, state, passed, age, number, oldest in rows:
+        by_state[state] += number
+        if state not in question.states:
+            continue
+        overdue = passed and state in ACTIVE
         total += number
         late += number if overdue else 0
         severities[label] += number
         ages[age] += number
         at = datetime.datetime.fromisoformat(oldest)
+        repository, _ = question.branches[branch]
         for name, counts in (
             (repository, repositories),
             *((owner, owned) for owner in names_in(owners) or (NO_OWNER,)),

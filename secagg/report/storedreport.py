@@ -6,9 +6,10 @@ import datetime
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from itertools import islice
 from typing import Any, Protocol, overload
 
-from sqlalchemy import ColumnElement, Integer, Text, and_, case, func, literal, or_
+from sqlalchemy import ColumnElement, Integer, Select, Text, and_, case, func, literal, or_
 
 from secagg.history import current
 from secagg.history import tables as t
@@ -29,6 +30,7 @@ from secagg.report.query import (
     sections_of,
 )
 from secagg.report.standing import (
+    ACTIVE,
     SEVERITY_LABELS,
     WORST_FIRST,
     LastRuns,
@@ -36,7 +38,7 @@ from secagg.report.standing import (
     newest_runs,
 )
 from secagg.report.stored import LocalStore, StoredQuestion, StoreScope
-from secagg.report.upgrades import Upgrade, has_best, order_of_group, upgrades
+from secagg.report.upgrades import Upgrade, best_of, has_best, order_of_group, upgrades
 from secagg.system.dates import utc_today
 
 _P = t.current_problem.c
@@ -220,15 +222,13 @@ def overview(
         incomplete=[run for run in newest[1:] if run.verdict == "incomplete"],
         runs=len(runs),
     )
-    branches = _count(question, runs, result)
-    result.several = branches > 1
-    result.components = _components(question, top)
+    _count(question, runs, result, top)
     result.upgrades = _upgrades(question, top)
     return result
 
 
-def _count(question: StoredQuestion, runs: Sequence[RunRecord], result: Overview) -> int:
-    """Count by severity, state and change; return how many branches match, 2 for more."""
+def _count(question: StoredQuestion, runs: Sequence[RunRecord], result: Overview, top: int) -> None:
+    """Count by severity, state, change and component, all in one pass over the rows."""
     starts = question.starts_of(LastRuns.of(runs))
     since = starts.c.value
     change = case(
@@ -238,17 +238,12 @@ def _count(question: StoredQuestion, runs: Sequence[RunRecord], result: Overview
         (_P.first_seen >= since, literal(_NEW)),
         else_=literal(""),
     )
-    groups = (_P.severity, question.state, change, question.overdue)
-    counted = question.select(
-        *groups,
-        func.count(),
-        func.min(_P.branch_id),
-        func.max(_P.branch_id),
-        related=True,
-        starts=starts,
-    ).group_by(*groups)
+    groups = (_P.branch_id, _P.component, _P.severity, question.state, change, question.late)
+    counted = question.select(*groups, func.count(), related=True, starts=starts)
+    components: defaultdict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
     branches: set[int] = set()
-    for label, state, what, late, number, first, last in question.connection.execute(counted):
+    rows = question.connection.execute(counted.group_by(*groups))
+    for branch, component, label, state, what, passed, number in rows:
         result.by_state[state] += number
         of_label = result.by_severity[label]
         if what:
@@ -258,34 +253,22 @@ def _count(question: StoredQuestion, runs: Sequence[RunRecord], result: Overview
         if state in question.states:
             result.total += number
             of_label.count += number
-            result.overdue += number if late else 0
-            branches |= {first, last}
-    return len(branches)
-
-
-def _components(question: StoredQuestion, top: int) -> list[ComponentCount]:
-    where = (_P.component, _P.repository, _P.branch)
-    counts = {
-        label: func.sum(case((_P.severity == label, 1), else_=0)) for label in SEVERITY_LABELS
-    }
-    order = [counts[label].desc() for label in WORST_FIRST]
-    counted = (
-        question.select(*where, func.count(), *counts.values())
-        .group_by(*where)
-        .order_by(*order, *where)
-        .limit(top)
+            result.overdue += number if passed and state in ACTIVE else 0
+            branches.add(branch)
+            components[component, *question.branches[branch]][label] += number
+    result.several = len(branches) > 1
+    worst = sorted(
+        components.items(), key=lambda item: (*(-item[1][label] for label in WORST_FIRST), item[0])
     )
-    return [
+    result.components = [
         ComponentCount(
             component=component,
-            total=total,
-            by_severity={
-                label: int(n) for label, n in zip(SEVERITY_LABELS, numbers, strict=True) if n
-            },
+            total=counts.total(),
+            by_severity={label: counts[label] for label in SEVERITY_LABELS if counts[label]},
             repository=repository,
             branch=branch,
         )
-        for component, repository, branch, total, *numbers in question.connection.execute(counted)
+        for (component, repository, branch), counts in worst[:top]
     ]
 
 
@@ -294,39 +277,42 @@ def _upgrades(question: StoredQuestion, top: int) -> list[Upgrade]:
     place: ColumnElement[str] = case((_P.place == NO_PLACE, _P.component), else_=_P.place)
     kind = func.coalesce(_P.package_type, "")
     group = (_P.branch_id, kind, _P.package, place)
-    number, worst = func.count(), func.max(case(_SHOWN_RANKS, value=_P.severity))
+    # No upgrade closes a problem without a fix.
+    number = func.sum(case((_P.has_fix, 1), else_=0))
+    worst = func.max(case(_SHOWN_RANKS, value=_P.severity))
     vulnerable = and_(_P.kind == str(Kind.VULNERABILITY), _P.package.is_not(None), question.active)
     grouped = (
         question.select(*group, number, worst, _P.repository, _P.branch)
         .where(vulnerable)
         .group_by(*group, _P.repository, _P.branch)
-        .having(func.max(case((_P.has_fix, 1), else_=0)) == 1)
+        .having(number > 0)
         .order_by(number.desc(), worst.desc(), _P.package, place, kind, _P.repository, _P.branch)
     )
-    problems: list[Problem] = []
     best: list[Upgrade] = []
-    start, size = 0, _GROUPS
-    while True:
-        rows = question.connection.execute(grouped.limit(size).offset(start)).all()
-        if rows:
-            _, type_, package, where, count, rank, repository, branch = rows[0]
-            following = order_of_group(count, rank, package, where, (type_, repository, branch))
-        if not rows or has_best(best, top, following):
-            return best
-        groups = {tuple(row[:4]) for row in rows}
+    groups, size = _rows_of(question, grouped), _GROUPS
+    while some := list(islice(groups, size)):
+        _, type_, package, where, count, rank, repository, branch = some[0]
+        following = order_of_group(count, rank, package, where, (type_, repository, branch))
+        if has_best(best, top, following):
+            break
+        keys = {tuple(row[:4]) for row in some}
         members = question.select(_P.finding_id, *group).where(
             vulnerable,
-            question.one_of(_P.branch_id, sorted({one[0] for one in groups}), Integer()),
-            question.one_of(_P.package, sorted({one[2] for one in groups}), Text()),
+            question.one_of(_P.branch_id, sorted({one[0] for one in keys}), Integer()),
+            question.one_of(_P.package, sorted({one[2] for one in keys}), Text()),
         )
         found = [
-            (row[1], row[0])
-            for row in question.connection.execute(members)
-            if tuple(row[1:]) in groups
+            (row[1], row[0]) for row in question.connection.execute(members) if row[1:] in keys
         ]
-        problems += current.load(question.connection, found, question.today, details=False)
-        best = upgrades(problems, top)
-        if len(rows) < size:
-            return best
-        # The database counts all groups again each time.
-        start, size = start + size, size * 4
+        problems = current.load(question.connection, found, question.today, details=False)
+        best = best_of(best, upgrades(problems, top), top)
+        size *= 4
+    return best
+
+
+def _rows_of(question: StoredQuestion, grouped: Select[*tuple[Any, ...]]) -> Iterator[Any]:
+    """Yield the groups in order; the database counts all of them for each part that it gives."""
+    start, size = 0, _GROUPS
+    while rows := question.connection.execute(grouped.limit(size).offset(start)).all():
+        yield from rows
+        start, size = start + size, size * 50

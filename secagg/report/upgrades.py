@@ -108,6 +108,11 @@ def has_best(best: Sequence[Upgrade], limit: int, following: tuple[object, ...])
     return 0 < limit <= len(best) and _order(best[limit - 1]) <= following
 
 
+def best_of(first: Sequence[Upgrade], second: Sequence[Upgrade], limit: int) -> list[Upgrade]:
+    """Return the best upgrades of two lists, which are of different groups."""
+    return sorted([*first, *second], key=_order)[:limit]
+
+
 def _semantic(version: str) -> tuple[Any, ...] | None:
     match = _SEMVER.fullmatch(version)
     if match is None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from secagg.errors import SecaggError, UsageError
@@ -18,6 +19,7 @@ from secagg.history.engine import transaction
 from secagg.history.validate import validate
 from secagg.model.finding import Kind, Severity
 from secagg.model.problem import Problem, ProblemPlace, RunRecord, Source, State, Triage
+from secagg.report import stored
 from secagg.report.filters import Filters, unmatched_filters
 from secagg.report.formats import Format, compose, written
 from secagg.report.query import KEYS, GroupBy, Query, answer
@@ -71,7 +73,7 @@ def problems_of(draw: st.DrawFn, name: str) -> Problem:
         severity_known=draw(st.booleans()),
         title=draw(_WORDS),
         rule_id=one_of("CVE-2026-1", "py/a", "PY/a"),
-        uri=one_of(None, "", "web/a.js", "web/app/b.js", "Web/a.js", "x" * 300),
+        uri=one_of(None, "", "web/a.js", "web/app/b.js", "Web/a.js", "x" * 300, "y" * 600),
         image=one_of(None, "alpine:3"),
         line=one_of(None, 0, 3, 12, 10**30),
         component=one_of(None, ".", "web", "web/app", "webshop", "Web"),
@@ -255,7 +257,14 @@ def _empty(store: Store) -> None:
                 connection.execute(table.delete())
 
 
-@settings(max_examples=5)
+@pytest.fixture
+def branches_for_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set how many branches are few, which a test may then change."""
+    monkeypatch.setattr(stored, "_FEW_BRANCHES", 50)
+
+
+@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.usefixtures("branches_for_few")
 @given(
     scans(),
     decisions,
@@ -275,6 +284,8 @@ def test_sql_answers_as_memory_does(
     after_all = _rows(store)
     assert [sorted({*a} ^ {*b}) for a, b in zip(after_all, before, strict=True)] == [[], []]
     for scope, default in ((DEFAULTS, True), (EVERY, False)):
+        # As if they were few, or many.
+        stored._FEW_BRANCHES = 0 if default else 50
         problems = list(store.problems(None, default_branches=default))
         runs = store.newest_runs(default_branches=default)
         for fields, sort, limit in asked:
@@ -396,3 +407,15 @@ def test_a_report_may_name_any_line(store: Store) -> None:
     _record(store, [Scan("acme/a", "main", 1, lines, [])], [])
     found = page(store, EVERY, Filters(), today=TODAY, sort=["path"])
     assert [p.line for p in found.rows] == [7, 2**64 - 1]
+
+
+@pytest.mark.usefixtures("branches_for_few")
+def test_a_text_may_be_too_long_for_an_index(store: Store) -> None:
+    _empty(store)
+    digits = "".join(hashlib.sha256(bytes([n])).hexdigest() for n in range(100))
+    deep = "/".join(digits[at : at + 8] for at in range(0, len(digits), 8))
+    _record(store, [Scan("acme/a", "main", 1, [problem("a", uri=f"{deep}/a.py")], [])], [])
+    for stored._FEW_BRANCHES in (0, 50):
+        for pattern, number in (("**/a.py", 1), ("**/b.py", 0)):
+            filters = Filters(paths=(pattern,))
+            assert page(store, EVERY, filters, today=TODAY).total == number
