@@ -161,7 +161,8 @@ LONGEST_INDEXED = 500
 INDEXED = frozenset({"component", "files", "ids", "owners", "packaged"})
 """The columns of current problems whose texts PostgreSQL has in an index (revision 0009)."""
 QUESTION_INDEXES = frozenset(
-    f"ix_current_problem_{name}" for name in (*INDEXED, "decided_owner", "first_seen", "long")
+    f"ix_current_problem_{name}"
+    for name in (*INDEXED, "worst", "decided_owner", "first_seen", "long")
 )
 """The indexes for questions in PostgreSQL."""
 

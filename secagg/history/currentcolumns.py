@@ -71,7 +71,7 @@ def current_rows(
     first_seen = to_text(problem.first_seen)
     reopened_at = None if problem.reopened_at is None else to_text(problem.reopened_at)
     owners = owners_of(problem)
-    texts = searchable(problem)
+    texts = _words(problem)
     covered = excepted(problem, BEFORE_ALL)
     exception = None
     if covered:
@@ -88,7 +88,7 @@ def current_rows(
             None if owner is None else _several([owner]),
             None if on_it.last_day is None else on_it.last_day.isoformat(),
         )
-        decided_texts = searchable(problem)
+        decided_texts = _words(problem)
         problem.triage = None
     values = (
         *key[:2],
@@ -129,6 +129,11 @@ def current_rows(
         values,
         (*key[:2], clean(texts), None if decided_texts is None else clean(decided_texts)),
     )
+
+
+def _words(problem: Problem) -> str:
+    """Return each word that a person may search for once; no word searched for has a space."""
+    return " ".join(dict.fromkeys(searchable(problem).split()))
 
 
 def _files(problem: Problem) -> str:

@@ -197,6 +197,8 @@ def _on_connect(raw: sqlite3.Connection, record: Any) -> None:
     # SQLAlchemy begins and ends the transactions, not the driver.
     raw.isolation_level = None
     raw.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
+    # A new file's only. A document is often a little longer than a quarter of the default page.
+    raw.execute("PRAGMA page_size = 8192")
     raw.execute("PRAGMA journal_mode = WAL")
     raw.execute("PRAGMA synchronous = NORMAL")
     raw.execute("PRAGMA foreign_keys = ON")

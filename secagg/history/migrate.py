@@ -137,7 +137,7 @@ def _lock(connection: Connection) -> None:
 
 
 def _run(connection: Connection, to: str, *, up: bool, scripts: Path) -> None:
-    before, counts = revision_of(connection), row_counts(connection)
+    counts = row_counts(connection)
     config = _config(scripts)
     config.attributes["connection"] = connection
     (command.upgrade if up else command.downgrade)(config, to)

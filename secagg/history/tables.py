@@ -151,6 +151,7 @@ sighting = Table(
     _number("to_run_id", null=True),
     _number("content_id"),
     _text("baseline", null=True),
+    sqlite_with_rowid=False,
 )
 """Runs of a branch, one after the other, that saw a finding with the same content.
 
@@ -165,6 +166,7 @@ epss = Table(
     _number("from_run_id", key=True),
     _number("to_run_id", null=True),
     Column("value", Float, nullable=False),
+    sqlite_with_rowid=False,
 )
 """Runs of a branch that saw a finding with the same EPSS value, which changes often."""
 
@@ -175,6 +177,7 @@ alias = Table(
     _number("finding_id", key=True),
     _text("identity", key=True),
     _number("run_id"),
+    sqlite_with_rowid=False,
 )
 """Another identity of a finding on a branch, valid from the run ``run_id``."""
 
@@ -193,6 +196,7 @@ standing = Table(
     _number("content_id"),
     _text("baseline", null=True),
     Column("epss", Float),
+    sqlite_with_rowid=False,
 )
 """The state of a finding on a branch after its newest run.
 
@@ -323,7 +327,6 @@ current_problem = Table(
     _ordered("decided_owner", null=True),
     _ordered("decision_expires", null=True),
     Column("may_change", Boolean, nullable=False),
-    Index("ix_current_problem_worst", "worst"),
     Index("ix_current_problem_news", "branch_id", "news_at"),
     # PostgreSQL's is partial too, by its migration: to say so here would load SQLAlchemy's modules
     # for PostgreSQL in every run.

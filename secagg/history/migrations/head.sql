@@ -163,6 +163,7 @@ CREATE TABLE sighting (
 	PRIMARY KEY (branch_id, finding_id, from_run_id),
 	FOREIGN KEY(branch_id) REFERENCES branch (id)
 )
+ WITHOUT ROWID
 ;
 CREATE TABLE epss (
 	branch_id INTEGER NOT NULL,
@@ -173,6 +174,7 @@ CREATE TABLE epss (
 	PRIMARY KEY (branch_id, finding_id, from_run_id),
 	FOREIGN KEY(branch_id) REFERENCES branch (id)
 )
+ WITHOUT ROWID
 ;
 CREATE TABLE alias (
 	branch_id INTEGER NOT NULL,
@@ -182,6 +184,7 @@ CREATE TABLE alias (
 	PRIMARY KEY (branch_id, finding_id, identity),
 	FOREIGN KEY(branch_id) REFERENCES branch (id)
 )
+ WITHOUT ROWID
 ;
 CREATE TABLE standing (
 	branch_id INTEGER NOT NULL,
@@ -199,6 +202,7 @@ CREATE TABLE standing (
 	PRIMARY KEY (branch_id, finding_id),
 	FOREIGN KEY(branch_id) REFERENCES branch (id)
 )
+ WITHOUT ROWID
 ;
 CREATE TABLE current_problem (
 	branch_id INTEGER NOT NULL,
@@ -242,8 +246,6 @@ CREATE TABLE current_problem (
 	may_change BOOLEAN NOT NULL,
 	PRIMARY KEY (branch_id, finding_id)
 )
-;
-CREATE INDEX ix_current_problem_worst ON current_problem (worst)
 ;
 CREATE INDEX ix_current_problem_news ON current_problem (branch_id, news_at)
 ;

@@ -1,10 +1,16 @@
-"""Indexes for questions about all repositories, in PostgreSQL only.
+"""Indexes for questions about all repositories in PostgreSQL, and a smaller file for SQLite.
 
-They hold texts of 500 characters at most: PostgreSQL refuses a row whose text is too long for an
-index. The longer ones are found by an index of their own.
+PostgreSQL's indexes hold texts of 500 characters at most: it refuses a row whose text is too long
+for an index. The longer ones are found by an index of their own.
+
+SQLite keeps the rows of a table whose key has several columns twice, in the table and in the index
+of the key, unless the table is ``WITHOUT ROWID``. It sorts the rows of one file quickly enough
+without the index of their order.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import sqlalchemy as sa
 from alembic import op
@@ -23,11 +29,16 @@ _INDEXES: dict[str, tuple[str, str | None]] = {
     f"ix_{_TABLE}_first_seen": ("first_seen", None),
     f"ix_{_TABLE}_long": ("branch_id", _LONG),
 }
+# Tables with small rows. Large ones would be slower to look through without their own ids.
+_SMALL = ("sighting", "epss", "alias", "standing")
+_ORDER = f"ix_{_TABLE}_worst"
 
 
 def upgrade() -> None:
     context = op.get_context()
     if context.dialect.name != "postgresql":
+        op.drop_index(_ORDER, _TABLE)
+        _rebuild(lambda sql: f"{sql} WITHOUT ROWID")
         return
     if not (context.config and context.config.attributes.get("online")):
         _create(concurrently=False)
@@ -43,6 +54,25 @@ def downgrade() -> None:
     if op.get_context().dialect.name == "postgresql":
         for name in _INDEXES:
             op.drop_index(name, _TABLE)
+        return
+    op.create_index(_ORDER, _TABLE, ["worst"])
+    _rebuild(lambda sql: sql.removesuffix("WITHOUT ROWID"))
+
+
+def _rebuild(change: Callable[[str], str]) -> None:
+    """Make the small tables again, with the statement that ``change`` returns for the present one.
+
+    The statement is read from the file, so a migration that is only printed does not show it.
+    """
+    if op.get_context().as_sql:
+        return
+    for name in _SMALL:
+        statement = sa.text("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = :name")
+        present = op.get_bind().execute(statement, {"name": name}).scalar_one()
+        op.rename_table(name, f"old_{name}")
+        op.execute(change(present))
+        op.execute(f"INSERT INTO {name} SELECT * FROM old_{name}")  # noqa: S608 (names above)
+        op.drop_table(f"old_{name}")
 
 
 def _create(*, concurrently: bool) -> None:
