@@ -61,6 +61,8 @@ _NOBODY = f"{EACH}{_LAST}{EACH}"
 _BATCH = 500
 # A question about so many branches looks up what they have; one about more, what the store has.
 _FEW_BRANCHES = 50
+# Up to so many values of a column are looked up in its index one by one.
+_STEPS = 2000
 
 
 class LocalStore(Protocol):
@@ -328,13 +330,15 @@ class StoredQuestion:
     def _values(self, column: Any, *conditions: ColumnElement[bool]) -> Collection[str]:
         """Return the distinct values of a column."""
         statement = select(column).where(column.is_not(None), *conditions)
-        if conditions or column.name not in current.INDEXED:
-            distinct: Any = statement.distinct()
-        else:
-            # PostgreSQL reads those in an index without the rows.
-            parts = (statement.where(_in_index(column, indexed)) for indexed in (True, False))
-            distinct = union(*parts)
-        return self.connection.execute(distinct).scalars().all()
+        if not self._postgresql or conditions or column.name not in current.INDEXED:
+            return self.connection.execute(statement.distinct()).scalars().all()
+        first = self.connection.execute(_first_values(column)).scalars().all()
+        if len(first) < _STEPS:
+            long = statement.where(_in_index(column, False)).distinct()
+            return [*first, *self.connection.execute(long).scalars()]
+        # So many that looking each up takes longer than reading the index.
+        parts = (statement.where(_in_index(column, indexed)) for indexed in (True, False))
+        return self.connection.execute(union(*parts)).scalars().all()
 
     def _is_older(self, days: int) -> ColumnElement[bool]:
         if days <= 0:
@@ -445,6 +449,15 @@ def _begins(ids: Iterable[str]) -> Iterator[ColumnElement[bool]]:
         digits = text.strip().lower().replace("-", "")
         if len(digits) >= SHORTEST and not digits.strip(hexdigits):
             yield _P.names.like(f"%{OWN}{digits}%")
+
+
+def _first_values(column: Any) -> Select[*tuple[Any, ...]]:
+    """Select the first values of a column that are in its index, each looked up after the last."""
+    least = select(func.min(column).label("value")).where(_in_index(column, True))
+    step = least.cte("step", recursive=True)
+    following = least.where(column > step.c.value).scalar_subquery()
+    step = step.union_all(select(following).where(step.c.value.is_not(None)))
+    return select(step.c.value).where(step.c.value.is_not(None)).limit(_STEPS)
 
 
 def _in_index(column: Any, indexed: bool) -> ColumnElement[bool]:

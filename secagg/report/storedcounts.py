@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
-from sqlalchemy import ColumnElement, case, func, literal
+from sqlalchemy import and_, func, not_
 
 from secagg.history import tables as t
 from secagg.history.currentcolumns import names_in
 from secagg.report.filters import Filters
 from secagg.report.query import NO_OWNER
-from secagg.report.standing import ACTIVE, SEVERITY_LABELS, WORST_FIRST, ShownState
+from secagg.report.standing import SEVERITY_LABELS, WORST_FIRST, ShownState
 from secagg.report.stored import LocalStore, StoredQuestion, StoreScope
 
 _P = t.current_problem.c
 # The days up to which a problem counts for an age.
 AGES = {"up to 7 days": 7, "up to 30 days": 30, "up to 90 days": 90}
 OLDER = "older"
+_UNDECIDED = and_(_P.fixed_at.is_(None), _P.decided.is_(None), _P.excepted.is_(None))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -91,52 +94,91 @@ def weeks(
 
 
 def _summary(question: StoredQuestion) -> StoredSummary:
-    by_state = dict.fromkeys(map(str, ShownState), 0)
-    columns = (
-        *(_P.branch_id, question.owners, _P.severity, question.state, question.late),
-        _age(question.today),
-    )
-    statement = question.select(*columns, func.count(), func.min(_P.first_seen), related=True)
-    total, late = 0, 0
     severities, ages = dict.fromkeys(SEVERITY_LABELS, 0), dict.fromkeys([*AGES, OLDER], 0)
     repositories: dict[str, Count] = {}
-    owned: dict[str, Count] = {}
-    rows = question.connection.execute(statement.group_by(*columns))
-    for branch, owners, label, state, passed, age, number, oldest in rows:
-        by_state[state] += number
-        if state not in question.states:
-            continue
-        overdue = passed and state in ACTIVE
-        total += number
-        late += number if overdue else 0
-        severities[label] += number
-        ages[age] += number
-        at = datetime.datetime.fromisoformat(oldest)
+    total, late, opened = 0, 0, 0
+    # PostgreSQL answers this from an index alone.
+    counts = [
+        func.count().filter(condition)
+        for condition in (
+            _UNDECIDED,
+            *(_P.first_seen >= day for day in _age_limits(question.today)),
+        )
+    ]
+    for row in _counted(question, _P.branch_id, *counts):
+        branch, label, oldest, number, passed, undecided, *young = row
         repository, _ = question.branches[branch]
-        for name, counts in (
-            (repository, repositories),
-            *((owner, owned) for owner in names_in(owners) or (NO_OWNER,)),
-        ):
-            one = counts.setdefault(name, Count(name=name))
-            one.total += number
-            one.by_severity[label] += number
-            one.overdue += number if overdue else 0
-            one.oldest = at if one.oldest is None else min(one.oldest, at)
+        _add(repositories, repository, label, oldest, number, passed)
+        total += number
+        late += passed
+        opened += undecided
+        severities[label] += number
+        for name, more, fewer in zip(ages, [*young, number], [0, *young], strict=True):
+            ages[name] += more - fewer
     return StoredSummary(
         total=total,
         overdue=late,
         by_severity=severities,
-        by_state=by_state,
+        by_state=_by_state(question, opened),
         by_age=ages,
         repositories=sorted(repositories.values(), key=worst_first),
-        owners=sorted(owned.values(), key=worst_first),
+        owners=sorted(_by_owner(question).values(), key=worst_first),
     )
 
 
-def _age(today: datetime.date) -> ColumnElement[str]:
-    """Return the age of an open problem in words."""
-    limits = [
-        (_P.first_seen >= (today - datetime.timedelta(days=days)).isoformat(), name)
-        for name, days in AGES.items()
-    ]
-    return case(*((condition, literal(name)) for condition, name in limits), else_=OLDER)
+def _counted(
+    question: StoredQuestion, group: Any, *counts: Any, where: Any = None
+) -> Iterator[Any]:
+    """Yield, by ``group`` and severity, the oldest, the number, the overdue ones and ``counts``."""
+    overdue = func.count().filter(question.overdue)
+    statement = question.select(
+        *(group, _P.severity, func.min(_P.first_seen), func.count(), overdue, *counts)
+    )
+    if where is not None:
+        statement = statement.where(where)
+    yield from question.connection.execute(statement.group_by(group, _P.severity))
+
+
+def _by_owner(question: StoredQuestion) -> dict[str, Count]:
+    owned: dict[str, Count] = {}
+    # PostgreSQL shares the work among processes only if it can tell how many owners there are.
+    for owners, where in (
+        (_P.owners, _P.decided_owner.is_(None)),
+        (question.owners, _P.decided_owner.is_not(None)),
+    ):
+        for names, *counts in _counted(question, owners, where=where):
+            for owner in names_in(names) or (NO_OWNER,):
+                _add(owned, owner, *counts)
+    return owned
+
+
+def _by_state(question: StoredQuestion, opened: int) -> dict[str, int]:
+    """Count by state; ``opened`` of those that match are open because nobody has decided."""
+    by_state = dict.fromkeys(map(str, ShownState), 0)
+    by_state[str(ShownState.OPEN)] = opened
+    # Without groups PostgreSQL shares the work among processes.
+    counts = (func.count().filter(question.state == state) for state in by_state)
+    counted = question.select(*counts, related=True)
+    if str(ShownState.OPEN) in question.states:
+        # Few are left.
+        counted = counted.where(not_(_UNDECIDED))
+    numbers = question.connection.execute(counted).one()
+    for state, number in zip(by_state, numbers, strict=True):
+        by_state[state] += number
+    return by_state
+
+
+def _add(
+    counts: dict[str, Count], name: str, label: str, oldest: str, number: int, overdue: int
+) -> None:
+    one = counts.setdefault(name, Count(name=name))
+    one.total += number
+    one.by_severity[label] += number
+    one.overdue += overdue
+    at = datetime.datetime.fromisoformat(oldest)
+    one.oldest = at if one.oldest is None else min(one.oldest, at)
+
+
+def _age_limits(today: datetime.date) -> list[str]:
+    """Return for each of :data:`AGES` the day since which a problem of that age was first seen."""
+    return [(today - datetime.timedelta(days=days)).isoformat() for days in AGES.values()]

@@ -29,6 +29,15 @@ _INDEXES: dict[str, tuple[str, str | None]] = {
     f"ix_{_TABLE}_first_seen": ("first_seen", None),
     f"ix_{_TABLE}_long": ("branch_id", _LONG),
 }
+# The rows of a page by their due day; those without one come last.
+_DUE = f"ix_{_TABLE}_due"
+_DUE_DAY = "coalesce(due, '9999-12-31')"
+# All that counts of open and overdue problems need, so that they read no rows. None is long.
+_COUNTS = f"ix_{_TABLE}_counts"
+_COUNTED = (
+    *("kind", "fixed_at", "decision_id", "decided", "decision_expires"),
+    *("excepted", "exception_expires", "due", "first_seen", "reopened_at"),
+)
 # Tables with small rows. Large ones would be slower to look through without their own ids.
 _SMALL = ("sighting", "epss", "alias", "standing")
 _ORDER = f"ix_{_TABLE}_worst"
@@ -44,7 +53,7 @@ def upgrade() -> None:
         _create(concurrently=False)
         return
     with context.autocommit_block():
-        for name in _INDEXES:
+        for name in (*_INDEXES, _DUE, _COUNTS):
             # One that was not completed is not valid, and would stay so.
             op.drop_index(name, _TABLE, if_exists=True, postgresql_concurrently=True)
         _create(concurrently=True)
@@ -52,7 +61,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     if op.get_context().dialect.name == "postgresql":
-        for name in _INDEXES:
+        for name in (*_INDEXES, _DUE, _COUNTS):
             op.drop_index(name, _TABLE)
         return
     op.create_index(_ORDER, _TABLE, ["worst"])
@@ -84,3 +93,11 @@ def _create(*, concurrently: bool) -> None:
             postgresql_where=None if rows is None else sa.text(rows),
             postgresql_concurrently=concurrently,
         )
+    op.create_index(_DUE, _TABLE, [sa.text(_DUE_DAY)], postgresql_concurrently=concurrently)
+    op.create_index(
+        _COUNTS,
+        _TABLE,
+        ["branch_id", "severity"],
+        postgresql_include=_COUNTED,
+        postgresql_concurrently=concurrently,
+    )
