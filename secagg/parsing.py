@@ -11,7 +11,7 @@ import gc
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from functools import cached_property
+from functools import cached_property, partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn, Protocol, runtime_checkable
@@ -125,20 +125,25 @@ class RawReport:
             data = self.data
             if _SMALLEST_SPLIT <= len(data) <= LARGEST:
                 try:
-                    return split(to_utf8(data, report=self.name), self._refuse)
+                    # No method of this object: its entries would keep the report for ever, where
+                    # the garbage collector is switched off.
+                    refuse = partial(_refuse, data, self.name)
+                    return split(to_utf8(data, report=self.name), refuse)
                 except NotStrict:
                     first_lines = _json_lines(data)
                     if first_lines is not None:
                         return loads(first_lines, report=self.name)
             return loads(data, report=self.name)
         except ReportError as error:
-            # The traceback refers to the report, and the garbage collector may be switched off.
+            # Tracebacks refer to the report, and the garbage collector may be switched off.
+            error.__context__ = None
             return error.with_traceback(None)
 
-    def _refuse(self) -> NoReturn:
-        """Raise the error of an entry that is not strict JSON."""
-        loads(self.data, report=self.name)
-        raise ReportError("an entry is not valid JSON", report=self.name)
+
+def _refuse(data: bytes, name: str) -> NoReturn:
+    """Raise the error of an entry that is not strict JSON in the report ``name``."""
+    loads(data, report=name)
+    raise ReportError("an entry is not valid JSON", report=name)
 
 
 class ParseContext(Struct, kw_only=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import weakref
 
 import pytest
 
@@ -35,6 +36,19 @@ def test_a_value_over_two_lines_is_one_value(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(parsing, "_SMALLEST_SPLIT", 1)
     assert RawReport(name="r", data=b'{"a":\n1}\n').document == {"a": 1}
     assert RawReport(name="r", data=b'\n{"a":1}\n').document == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    "data", [b'{"results": [' + b'{"a": "b"}, ' * 9_000 + b"1]}", b'{"a": "b"}\n' * 9_000]
+)
+def test_a_report_is_let_go_of_without_the_garbage_collector(data: bytes) -> None:
+    with parsing.without_collecting():
+        report = RawReport(name="r", data=data)
+        is_lines = report.error is not None
+        gone = weakref.ref(report)
+        del report
+        assert gone() is None
+    assert is_lines == data.endswith(b"\n")
 
 
 def made(number: int) -> Finding:

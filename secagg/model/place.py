@@ -14,7 +14,7 @@ Most of them are found where exactly one file of the checkout fits. For the othe
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from secagg.model.finding import DISTRIBUTION_TYPES, Finding, Location
@@ -119,11 +119,13 @@ def package_place(location: Location, ecosystem: str) -> str:
     return f"{image}!{manifest_place(uri)}"
 
 
-def more_places(findings: Iterable[Finding]) -> tuple[Location, ...]:
+def more_places(findings: Sequence[Finding]) -> tuple[Location, ...]:
     """Return the further places of one problem, from the finding that has most.
 
     One result of a tool can have several places (SARIF 2.1.0, 3.27.12).
     """
+    if len(findings) == 1:
+        return findings[0].places
     return max((finding.places for finding in findings), key=len, default=())
 
 

@@ -26,7 +26,7 @@ _RULE_TEXTS = {
 }
 
 
-class Row(Struct, frozen=True, kw_only=True):
+class Row(Struct, frozen=True, kw_only=True, gc=False):
     """The texts of a group. ``what`` is the problem's name, ``detail`` a sentence on it.
 
     They are as the scanners wrote them (masked, not escaped).

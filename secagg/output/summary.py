@@ -16,7 +16,7 @@ from msgspec import Meta, Struct, field
 Count = Annotated[int, Meta(ge=0)]
 
 
-class Document(Struct, forbid_unknown_fields=True):
+class Document(Struct, forbid_unknown_fields=True, gc=False):
     """A part of a document with a published schema, which describes its fields."""
 
 

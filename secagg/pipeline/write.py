@@ -152,6 +152,7 @@ def finding_fields(judgement: Judgement) -> dict[str, Any]:
     vulnerability = finding.vulnerability or _NO_VULNERABILITY
     package = finding.package or _NO_PACKAGE
     location = finding.location
+    places = more_places(group.members)
     return {
         "id": group.identity,
         "kind": finding.kind,
@@ -161,10 +162,9 @@ def finding_fields(judgement: Judgement) -> dict[str, Any]:
         "rule": finding.rule_id,
         "path": location.uri,
         "line": location.start_line,
-        "places": [
-            PlaceSummary(path=place.uri, line=place.start_line)
-            for place in more_places(group.members)
-        ],
+        "places": [PlaceSummary(path=place.uri, line=place.start_line) for place in places]
+        if places
+        else (),
         "component": finding.component or ROOT,
         "package": package.name or None,
         "version": package.version,

@@ -32,7 +32,7 @@ class Cause(StrEnum):
     EXISTING = "existing"
 
 
-class Facts(Struct, frozen=True, kw_only=True):
+class Facts(Struct, frozen=True, kw_only=True, gc=False):
     """Facts about one group that no scanner gives; ``None`` where they are not known.
 
     ``in_diff`` is whether the change touches its lines or its manifest; ``owners`` are as
@@ -216,7 +216,7 @@ class Action(StrEnum):
     IGNORE = "ignore"
 
 
-class Judgement(Struct, kw_only=True):
+class Judgement(Struct, kw_only=True, gc=False):
     """The action for one group, the rule of the policy that chose it, and why, for people.
 
     ``severity`` is what it counts as (an unknown one counts as the policy says). ``exception``

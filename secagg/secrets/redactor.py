@@ -13,6 +13,7 @@ import re
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +101,7 @@ class Redactor:
     def __reduce__(self) -> tuple[object, ...]:
         raise TypeError("a Redactor cannot be serialized")
 
-    @property
+    @cached_property
     def key_name(self) -> str:
         """16 hexadecimal digits that are equal where the key is, so that hashes can be compared.
 

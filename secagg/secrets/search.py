@@ -208,22 +208,6 @@ def _literals() -> _Literals:
     return _Literals()
 
 
-class _Next:
-    """The next place of ``text`` in ``data``, searched for once however often one asks."""
-
-    def __init__(self, data: bytes, text: bytes) -> None:
-        self._data, self._text = data, text
-        # There is no place from the first up to the second of these.
-        self._start, self._place = 0, -1
-
-    def after(self, position: int) -> int:
-        """Return the first place from ``position`` on; the length of the data if there is none."""
-        if not self._start <= position <= self._place:
-            place = self._data.find(self._text, position)
-            self._start, self._place = position, len(self._data) if place < 0 else place
-        return self._place
-
-
 class SecretSearch:
     """The search for the shapes of secrets and for ``values`` in all their forms.
 
@@ -356,7 +340,6 @@ class SecretSearch:
         marks = 0
         also_prefix = self._also_prefix
         is_word, is_address = literals.is_word, literals.is_address
-        ats, encoded_ats, quotes = _Next(data, b"@"), _Next(data, b"%40"), _Next(data, b'"')
         for number, start, end in matches:
             if (number >= patterns or number in also_prefix) and self._anchors_at(
                 data, start, anchors
@@ -372,9 +355,7 @@ class SecretSearch:
                 if literals.assignment(data, end):
                     shapes.update(literals.shapes[number])
             elif is_address[number]:
-                # Most addresses have no credentials: no "@" before the next quotation mark.
-                at = min(ats.after(end), encoded_ats.after(end))
-                if at < quotes.after(end) and literals.credentials(data, end):
+                if literals.credentials(data, end):
                     shapes.update(literals.shapes[number])
             else:
                 shapes.update(literals.shapes[number])
