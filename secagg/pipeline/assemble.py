@@ -40,14 +40,15 @@ class DisplayPaths:
         # The paths that hold a secret.
         self._masked: dict[str, str] = {}
 
-    def mask_findings(self, findings: Iterable[Finding]) -> None:
+    def mask_findings(self, findings: Sequence[Finding]) -> None:
         """Mask the paths of ``findings`` in place."""
-        findings = list(findings)
         for finding in findings:
-            for location in (finding.location, *finding.related):
-                if location.uri is not None and location.uri not in self._display:
+            if finding.location.uri is not None:
+                self.path(finding.location.uri)
+            for location in finding.related:
+                if location.uri is not None:
                     self.path(location.uri)
-            if finding.component is not None and finding.component not in self._display:
+            if finding.component is not None:
                 self.path(finding.component)
         if not self._masked:
             return
@@ -68,9 +69,12 @@ class DisplayPaths:
 
     def mask_groups(self, groups: Iterable[Group]) -> None:
         """Mask the paths of the findings in ``groups`` in place."""
-        self.mask_findings(
-            finding for group in groups for finding in (group.representative, *group.members)
-        )
+        findings: list[Finding] = []
+        for group in groups:
+            if not group.members or group.representative is not group.members[0]:
+                findings.append(group.representative)
+            findings += group.members
+        self.mask_findings(findings)
 
     def public_names(self) -> Iterator[str]:
         """Yield the names that may leave: masked paths, and words that are no secrets."""

@@ -59,7 +59,7 @@ def adopted_result(item: Finding | GroupedResult) -> dict[str, Any]:
     assert finding.sarif is not None
     encoded = finding.sarif.encoded
     sources = grouped is not None and grouped.sources
-    if sources or finding.suppressions or not fits(encoded):
+    if sources or not fits(encoded):
         return _changed_result(finding, grouped)
     bag = Bag.of(finding)
     result: dict[str, Any] = _members(encoded)
@@ -71,13 +71,17 @@ def adopted_result(item: Finding | GroupedResult) -> dict[str, Any]:
         properties=None if properties is None else _members(properties),
         bag=bag,
     )
+    if finding.suppressions or "suppressions" in result:
+        if "suppressions" in result:
+            result["suppressions"] = msgspec.json.decode(result["suppressions"])
+        _renew_suppressions(result, finding)
     if grouped is not None:
         result |= _group_members(bag, grouped, None)
     return result
 
 
 def _changed_result(finding: Finding, grouped: GroupedResult | None) -> dict[str, Any]:
-    """Add the same to a result that may break the schema or needs its suppressions renewed."""
+    """Add the same to a result that may break the schema or names its group's other members."""
     assert finding.sarif is not None
     result = dict(finding.sarif.result)
     bag = Bag.of(finding)

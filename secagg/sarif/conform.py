@@ -50,6 +50,7 @@ _COMMON = (
     "replacement",
     "artifactChange",
     "fix",
+    "suppression",
     "result",
 )
 # Where the schema requires one of several members: the common one.

@@ -202,10 +202,10 @@ class RunReader:
         key: tuple[Any, ...] = (result.get("ruleId"), result.get("ruleIndex"))
         reference = result.get("rule")
         if isinstance(reference, dict):
-            key += tuple(reference.get(name) for name in ("id", "index", "guid"))
+            key += (reference.get("id"), reference.get("index"), reference.get("guid"))
             component = reference.get("toolComponent")
             if isinstance(component, dict):
-                key += tuple(component.get(name) for name in ("name", "index", "guid"))
+                key += (component.get("name"), component.get("index"), component.get("guid"))
         try:
             return self._views[key]
         except KeyError:
