@@ -100,6 +100,7 @@ def test_a_command_loads_the_libraries_that_it_uses(command: str, scanned: Path)
     output, modules = _loaded(scanned, *command.format(id=identity).split())
     assert output
     assert _foreign(modules) <= COMMANDS[command]
+    assert "sqlalchemy.dialects.postgresql" not in modules
     if "sqlalchemy" not in modules:
         # SQLAlchemy imports some of these itself.
         assert not SLOW & modules
