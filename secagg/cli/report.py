@@ -261,7 +261,10 @@ def _write_from(
         summary=request.summary,
         listing=Listing(output_format) if output_format in SCREENS else Listing.TABLE,
     )
-    _write_all(composed, output_format, request.output_file)
+    if output_format is Format.HTML and request.limit is None:
+        _write_html(composed, request.output_file)
+    else:
+        _write_all(composed, output_format, request.output_file)
     return ExitCode.PASS if threshold is None else _exit_code(composed, threshold)
 
 
@@ -327,6 +330,31 @@ def _write_all(report: Report, output_format: Format, path: Path | None) -> None
         raise UsageError(f"cannot make {path}: {error.strerror}") from None
     for name, file_format in GITLAB_FILES.items():
         _write(written(report, file_format), file_format, path / name)
+
+
+def _write_html(report: Report, path: Path | None) -> None:
+    """Write one page, or a page for each repository where one would be too large."""
+    from secagg.report import pagefiles
+
+    numbers, most = pagefiles.numbers(report), pagefiles.MOST_IN_PAGE
+    total, several = sum(numbers.values()), len(numbers) > 1
+    if total <= most:
+        _write(written(report, Format.HTML), Format.HTML, path)
+        return
+    if path is None or not several:
+        _write(pagefiles.page_of_worst(report), Format.HTML, path)
+        what = f"the page has the worst {most:,} of {total:,} problems"
+        hint = "--output FILE writes a page for each repository" if several else "--limit 0: all"
+        console.err(f"secagg: note: {what}; {hint}\n")
+        return
+    try:
+        number = pagefiles.write_pages(report, path, lambda f, p: _write(p, Format.HTML, f))
+    except OSError as error:
+        raise UsageError(f"cannot make a directory beside {path}: {error.strerror}") from None
+    console.err(
+        f"secagg: note: {total:,} problems are too many for one page: {number:,} repositories have "
+        f"pages of their own in {terminal(str(pagefiles.directory_of(path)))}\n"
+    )
 
 
 def _write(pieces: Iterable[bytes], output_format: Format, path: Path | None) -> None:

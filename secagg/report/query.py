@@ -147,6 +147,16 @@ class Answer(ABC):
         """How many problems match, whatever the limit."""
 
     @abstractmethod
+    def by_repository(self, *, every_state: bool) -> dict[str, Counter[str]]:
+        """Count all that match (``every_state``: all related) by repository and severity."""
+
+    @abstractmethod
+    def worst(
+        self, limit: int | None, *, every_state: bool, repository: str | None = None
+    ) -> Sequence[Problem]:
+        """Return the worst of all that match (``every_state``: all related), in order."""
+
+    @abstractmethod
     def sections(self, by: GroupBy) -> list[Section]:
         """Group the rows, and count all that match in each section."""
 
@@ -182,6 +192,20 @@ class ListedAnswer(Answer):
     @property
     def total(self) -> int:
         return len(self._matching)
+
+    def by_repository(self, *, every_state: bool) -> dict[str, Counter[str]]:
+        counts: dict[str, Counter[str]] = {}
+        for problem in self._related if every_state else self._matching:
+            counts.setdefault(problem.repository or "", Counter())[severity_label(problem)] += 1
+        return counts
+
+    def worst(
+        self, limit: int | None, *, every_state: bool, repository: str | None = None
+    ) -> Sequence[Problem]:
+        chosen = self._related if every_state else self._matching
+        if repository is not None:
+            chosen = [problem for problem in chosen if (problem.repository or "") == repository]
+        return sorted(chosen, key=_worst_first)[:limit]
 
     def sections(self, by: GroupBy) -> list[Section]:
         return sections(self._rows, by, all_problems=self._matching)

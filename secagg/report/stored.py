@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from string import hexdigits
+from functools import partial
 from typing import Any, Protocol
 
 from sqlalchemy import (
@@ -29,7 +29,6 @@ from sqlalchemy import (
     false,
     func,
     literal,
-    literal_column,
     not_,
     or_,
     select,
@@ -44,20 +43,18 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from secagg.history import current, reading
 from secagg.history import currentcolumns as columns
 from secagg.history import tables as t
-from secagg.history.currentcolumns import EACH, OWN, clean
+from secagg.history.currentcolumns import clean
 from secagg.history.engine import to_text
-from secagg.ids import SHORTEST
-from secagg.model.finding import Kind, Severity
+from secagg.model.finding import Severity
 from secagg.model.problem import Problem
 from secagg.report.cursors import beyond, cursor_of, values_of
 from secagg.report.filters import Filters, predicates
 from secagg.report.query import KEYS, unknown_key
 from secagg.report.standing import ACTIVE, SEVERITY_LABELS, LastRuns, ShownState
+from secagg.report.storedsql import begins, escaped, first_values, in_index, sort_columns
 
 _P = t.current_problem.c
 _X = t.current_text.c
-_LAST = "\U0010ffff"
-_NOBODY = f"{EACH}{_LAST}{EACH}"
 _BATCH = 500
 # A question about so many branches looks up what they have; one about more, what the store has.
 _FEW_BRANCHES = 50
@@ -217,6 +214,22 @@ class StoredQuestion:
         keys = [(branch, finding) for branch, finding in rows]
         return current.load(self.connection, keys, self.today, details=details)
 
+    def worst(
+        self, limit: int | None, *, related: bool, repository: str | None, details: bool
+    ) -> list[Problem]:
+        """Return the worst that match, or are ``related``, of all or of one repository."""
+        order = self._order(())
+        columns = (_P.branch_id, _P.finding_id)
+        statement = self.select(*columns, related=related)
+        if repository is not None:
+            statement = statement.where(_P.repository == clean(repository))
+        statement = statement.order_by(
+            *(column.desc() if down else column for column, down in order)
+        ).limit(limit)
+        rows = self.connection.execute(statement).all()
+        keys = [(branch, finding) for branch, finding in rows]
+        return current.load(self.connection, keys, self.today, details=details)
+
     def _in_branches(self) -> list[ColumnElement[bool]]:
         return [] if self._whole else [self.one_of(_P.branch_id, list(self.branches), Integer())]
 
@@ -294,7 +307,7 @@ class StoredQuestion:
             yield or_(and_(own, not_(by_decision)), and_(decided, by_decision))
         if filters.ids:
             by_id = self._fitting(Filters(ids=filters.ids), _P.ids, columns.problem_of_ids)
-            yield or_(by_id, *_begins(filters.ids))
+            yield or_(by_id, *begins(filters.ids))
         if filters.older_than is not None:
             yield self._is_older(filters.older_than.days)
         if isinstance(filters.new_since, LastRuns):
@@ -324,7 +337,7 @@ class StoredQuestion:
         for indexed in (True, False):
             some = [v for v in fitting if (len(v) <= current.LONGEST_INDEXED) is indexed]
             if some:
-                conditions += [and_(self.one_of(column, some, Text()), _in_index(column, indexed))]
+                conditions += [and_(self.one_of(column, some, Text()), in_index(column, indexed))]
         return or_(false(), *conditions)
 
     def _values(self, column: Any, *conditions: ColumnElement[bool]) -> Collection[str]:
@@ -332,12 +345,12 @@ class StoredQuestion:
         statement = select(column).where(column.is_not(None), *conditions)
         if not self._postgresql or conditions or column.name not in current.INDEXED:
             return self.connection.execute(statement.distinct()).scalars().all()
-        first = self.connection.execute(_first_values(column)).scalars().all()
+        first = self.connection.execute(first_values(column, _STEPS)).scalars().all()
         if len(first) < _STEPS:
-            long = statement.where(_in_index(column, False)).distinct()
+            long = statement.where(in_index(column, False)).distinct()
             return [*first, *self.connection.execute(long).scalars()]
         # So many that looking each up takes longer than reading the index.
-        parts = (statement.where(_in_index(column, indexed)) for indexed in (True, False))
+        parts = (statement.where(in_index(column, indexed)) for indexed in (True, False))
         return self.connection.execute(union(*parts)).scalars().all()
 
     def _is_older(self, days: int) -> ColumnElement[bool]:
@@ -381,7 +394,7 @@ class StoredQuestion:
 
     def _says(self, word: str) -> Iterator[ColumnElement[bool]]:
         """Yield the conditions of a word; the first is one that an index of trigrams answers."""
-        pattern = f"%{_escaped(word)}%"
+        pattern = f"%{escaped(word)}%"
         plain = _X.texts.like(pattern, escape="\\")
         decided = _X.decided_texts.like(pattern, escape="\\")
         yield or_(plain, decided)
@@ -389,44 +402,19 @@ class StoredQuestion:
 
     def _order(self, sort: Sequence[str]) -> list[tuple[Any, bool]]:
         """Return the columns to sort by, and whether each goes down; all together are unique."""
+        keys = partial(sort_columns, owners=self.owners, state=self.state)
         order: list[tuple[Any, bool]] = []
         for name in sort:
             reverse, key = name.startswith("-"), name.removeprefix("-")
             if key not in KEYS and key != "state":
                 raise unknown_key(key)
-            order += [(column, down is not reverse) for column, down in self._key(key)]
-        order += self._key("severity")
+            order += [(column, down is not reverse) for column, down in keys(key)]
+        order += keys("severity")
         if self._starts is not None and not sort:
             # By the index of this order PostgreSQL would compare each row with each branch's start.
             order[0] = (_P.worst.concat(""), False)
         order += [(_P.identity, False), (_P.rank, True), (_P.repository, False), (_P.branch, False)]
         return order
-
-    def _key(self, name: str) -> list[tuple[Any, bool]]:
-        place = [(_P.place, False), (_P.line, False), (_P.rule_id, False)]
-        keys: dict[str, list[tuple[Any, bool]]] = {
-            "severity": [(_P.worst, False), *place],
-            "age": [(_P.first_seen, False)],
-            "newest": [(_P.first_seen, True)],
-            "due": [(func.coalesce(_P.due, datetime.date.max.isoformat()), False)],
-            "path": place,
-            "component": [(_P.component, False)],
-            "kind": [(_ranked(_P.kind, Kind), False)],
-            "rule": [(_P.rule_id, False)],
-            "package": [
-                (func.coalesce(_P.package, _LAST), False),
-                (func.coalesce(_P.version, ""), False),
-            ],
-            "owner": [
-                (case((self.owners == "", f"{EACH}{_LAST}{EACH}"), else_=self.owners), False)
-            ],
-            "tool": [(_P.tools, False)],
-            "epss": [(_P.epss, True)],
-            "score": [(_P.score, True)],
-            "sources": [(_P.tool_count, True)],
-            "state": [(_ranked(self.state, ShownState), False)],
-        }
-        return keys[name]
 
 
 def branches_of(connection: Connection, scope: StoreScope) -> dict[int, tuple[str, str]]:
@@ -441,36 +429,3 @@ def branches_of(connection: Connection, scope: StoreScope) -> dict[int, tuple[st
     return {
         number: names for number, names in chosen.items() if readable is None or readable(names[0])
     }
-
-
-def _begins(ids: Iterable[str]) -> Iterator[ColumnElement[bool]]:
-    """Yield the conditions of the first digits of a problem's id."""
-    for text in sorted(ids):
-        digits = text.strip().lower().replace("-", "")
-        if len(digits) >= SHORTEST and not digits.strip(hexdigits):
-            yield _P.names.like(f"%{OWN}{digits}%")
-
-
-def _first_values(column: Any) -> Select[*tuple[Any, ...]]:
-    """Select the first values of a column that are in its index, each looked up after the last."""
-    least = select(func.min(column).label("value")).where(_in_index(column, True))
-    step = least.cte("step", recursive=True)
-    following = least.where(column > step.c.value).scalar_subquery()
-    step = step.union_all(select(following).where(step.c.value.is_not(None)))
-    return select(step.c.value).where(step.c.value.is_not(None)).limit(_STEPS)
-
-
-def _in_index(column: Any, indexed: bool) -> ColumnElement[bool]:
-    """Tell whether a text is one that PostgreSQL has in an index, or not."""
-    fits: ColumnElement[bool] = func.length(column) <= literal_column(str(current.LONGEST_INDEXED))
-    return fits if indexed else not_(fits)
-
-
-def _escaped(text: str) -> str:
-    """Escape what LIKE takes for a wildcard."""
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-
-
-def _ranked(column: Any, words: Any) -> ColumnElement[int]:
-    """Return the position of a word among ``words``."""
-    return case({str(word): rank for rank, word in enumerate(words)}, value=column)

@@ -111,6 +111,22 @@ class StoredAnswer(Answer):
     def related(self) -> Sequence[Problem]:
         return self.question.all(details=self._details, related=True)
 
+    def by_repository(self, *, every_state: bool) -> dict[str, Counter[str]]:
+        question = self.question
+        groups = (_P.branch_id, _P.severity)
+        counted = question.select(*groups, func.count(), related=every_state).group_by(*groups)
+        counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        for branch, label, number in question.connection.execute(counted):
+            counts[question.branches[branch][0]][label] += number
+        return dict(counts)
+
+    def worst(
+        self, limit: int | None, *, every_state: bool, repository: str | None = None
+    ) -> Sequence[Problem]:
+        return self.question.worst(
+            limit, related=every_state, repository=repository, details=self._details
+        )
+
     def sections(self, by: GroupBy) -> list[Section]:
         return sections_of(self.rows, by, self._ranks(by))
 

@@ -19,7 +19,6 @@ from secagg.report import words
 from secagg.report.filters import new_since
 from secagg.report.formats import Report
 from secagg.report.jsonformat import dumps, plain, record, rfc3339
-from secagg.report.query import ordered
 from secagg.report.standing import (
     ACTIVE,
     LastRuns,
@@ -57,20 +56,29 @@ _UPGRADES_SENT = 500
 _IN_USE = datetime.timedelta(days=30)
 
 
-def page_data(report: Report) -> dict[str, Any]:
-    """Plain values for :func:`secagg.report.page.page`. Problems come worst first."""
-    chosen = report.answer.related if report.every_state else report.answer.matching
-    problems = ordered(chosen, (), report.today, limit=report.limit)
+def page_data(report: Report, repository: str | None = None) -> dict[str, Any]:
+    """Plain values for :func:`secagg.report.page.page`, of all repositories or of one.
+
+    Problems come worst first.
+    """
+    shown = {"every_state": report.every_state}
+    problems = report.answer.worst(report.limit, repository=repository, **shown)
+    left_out = 0
+    if report.limit is not None:
+        counts = report.answer.by_repository(**shown)
+        names = counts if repository is None else [repository]
+        left_out = sum(counts[name].total() for name in names) - len(problems)
+    runs = [run for run in report.runs if repository in (None, run.repository)]
     return {
         "generated_at": rfc3339(report.now),
         "today": report.today.isoformat(),
         "every_state": report.every_state,
-        "left_out": len(chosen) - len(problems),
+        "left_out": left_out,
         "several": len({(p.repository, p.branch) for p in problems}) > 1,
-        "runs": [plain(run) for run in newest_runs(report.runs)[:_BRANCHES_SHOWN]],
-        "older": _older(report.runs),
-        "trend": trend(report.runs),
-        "trend_of": _place_of_trend(report.runs),
+        "runs": [plain(run) for run in newest_runs(runs)[:_BRANCHES_SHOWN]],
+        "older": _older(runs),
+        "trend": trend(runs),
+        "trend_of": _place_of_trend(runs),
         "upgrades": _upgrades(problems, report.today),
         "code": plain(report.code),
         "pages": [[p.pattern, page] for p, page in (*ADVISORY_PAGES, WEAKNESS_PAGE)],
@@ -270,13 +278,29 @@ def page(data: Mapping[str, Any], *, live: bool = False) -> str:
         f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'"
         f"{connect}; base-uri 'none'; form-action 'none'"
     )
-    made: str = _template().render(
+    made: str = _template("page.html.j2").render(
         policy=policy,
         # Both are files of ours, not anybody's data.
         style=Markup(style),  # noqa: S704
         script=Markup(script),  # noqa: S704
         data=Markup(script_json(data)),  # noqa: S704
         title=_title(data),
+    )
+    return made
+
+
+def list_of_pages(values: Mapping[str, Any]) -> str:
+    """Return a page without scripts that lists the pages of repositories.
+
+    ``values`` are ``lines`` (:class:`secagg.report.pagefiles.PageOfRepository`), ``labels`` of
+    their counts, ``total``, ``most``, ``made_at`` and ``every_state``.
+    """
+    style = _asset("page.css") + _asset("repositories.css")
+    policy = f"default-src 'none'; style-src '{_hash(style)}'; base-uri 'none'; form-action 'none'"
+    made: str = _template("repositories.html.j2").render(
+        policy=policy,
+        style=Markup(style),  # noqa: S704 (a file of ours)
+        **values,
     )
     return made
 
@@ -317,8 +341,9 @@ def _script(live: bool) -> str:
 
 
 @cache
-def _template() -> Any:
+def _template(name: str) -> Any:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True
     )
-    return environment.from_string(_asset("page.html.j2"))
+    environment.filters["number"] = "{:,}".format
+    return environment.from_string(_asset(name))
