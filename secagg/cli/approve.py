@@ -11,7 +11,7 @@ from secagg.decisions.entry import work_tree
 from secagg.decisions.ownfile import decisions_in
 from secagg.errors import ExitCode, StoreError, UsageError
 from secagg.ids import short
-from secagg.model.approval import person_key, signers
+from secagg.model.approval import same_person, signers
 from secagg.model.problem import DECISION_FILE, Problem, Triage
 from secagg.output.escape import cell
 from secagg.pipeline.origin import open_store_of, origin_of
@@ -45,7 +45,7 @@ def approve(selection: Selection, place: Place, *, by: str | None, dry_run: bool
         by_decision = _by_decision(unapproved)
         # All or none: nothing is recorded where one of them is the person's own.
         for decision in by_decision:
-            if person_key(who) in {person_key(name or "") for name in signers(decision)}:
+            if any(same_person(who, name) for name in signers(decision) if name):
                 raise UsageError(
                     f"{who} has decided that already: another person approves it",
                     hint="--by names who decides, by default git's user.email",

@@ -28,8 +28,10 @@ def confirmed(
     ``first`` is who decided, ``approvers`` are the names in ``approved_by``. Without ``owners``
     every name counts that is another's, for tests of policies.
     """
-    signed = [first] if first else []
+    signed = [first] if first and not _is_team(first) else []
     refusal = None
+    if first and not signed and approvers:
+        refusal = f"{first} is a team, so nobody can tell who has decided: name a person in by"
     for name in approvers:
         why = _refusal(name, signed, file, owners)
         if why is None:
@@ -41,6 +43,8 @@ def confirmed(
 def _refusal(name: str, signed: Sequence[str], file: str, owners: Owners | None) -> str | None:
     if person_key(name) in map(person_key, signed):
         return f"{name} has signed already"
+    if _is_team(name):
+        return f"{name} is a team, and CODEOWNERS does not tell who is in a team: name people"
     if any(_is_address(name) is not _is_address(other) for other in signed):
         return (
             f"{name} and {signed[0]} may be one person: name both by their handle, or both by "
@@ -53,10 +57,15 @@ def _refusal(name: str, signed: Sequence[str], file: str, owners: Owners | None)
         return None
     if not of_file:
         return f"CODEOWNERS names no owner of {file}, so nobody can tell that {name} has agreed"
-    teams = any("/" in owner for owner in of_file)
+    teams = any(map(_is_team, of_file))
     note = " (it does not tell who is in a team: name people)" if teams else ""
     return f"CODEOWNERS does not name {name} as an owner of {file}{note}"
 
 
 def _is_address(name: str) -> bool:
-    return "@" in name.lstrip("@")
+    return "@" in person_key(name)
+
+
+def _is_team(name: str) -> bool:
+    """Whether CODEOWNERS calls a team so: ``@acme/security``."""
+    return "/" in person_key(name)

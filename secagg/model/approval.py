@@ -7,6 +7,8 @@ two different people have made it. Until then the problem is judged as if nobody
 from __future__ import annotations
 
 import datetime
+import re
+import unicodedata
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -19,24 +21,47 @@ if TYPE_CHECKING:
 # (``secagg mcp``): a person could approve their own decision by either.
 _OF_TOKENS = "token:"
 _OF_ASSISTANTS = " (assistant)"
+_GIT_AUTHOR = re.compile(r"<([^<>\s]+@[^<>\s]+)>\Z")
+# The address that GitHub writes for those who hide theirs: ``1234+ana@users.noreply.github.com``.
+_HIDDEN_ADDRESS = re.compile(r"(?:[0-9]+\+)?([^+@\s]+)@users\.noreply\.github\.com\Z")
+_TAG_OF_ADDRESS = re.compile(r"\+[^@]*(?=@)")
+# Control and format characters, such as a zero-width space.
+_INVISIBLE = frozenset({"Cc", "Cf"})
 SETTLED = frozenset({State.ACCEPTED, State.FALSE_POSITIVE})
 """The states in which a problem does not count."""
 _ORDINALS = {2: "second", 3: "third", 4: "fourth"}
 
 
 def person_key(name: str) -> str:
-    """Return what two ways to write one name share: ``@Ana`` and ``ana`` are one person."""
-    return name.strip().removeprefix("@").casefold()
+    """Return what the ways to write one name share: ``@Ana`` and ``ana`` are one person.
+
+    So are a name with invisible or wide characters, ``Ana <ana@example.com>`` as git writes it,
+    ``ana+work@example.com``, and the address that GitHub gives a handle.
+    """
+    text = unicodedata.normalize("NFKC", name).casefold()
+    text = "".join(char for char in text if unicodedata.category(char) not in _INVISIBLE).strip()
+    author = _GIT_AUTHOR.search(text)
+    text = author[1] if author else text.lstrip("@ ")
+    hidden = _HIDDEN_ADDRESS.match(text)
+    return hidden[1] if hidden else _TAG_OF_ADDRESS.sub("", text, count=1)
+
+
+def same_person(one: str, other: str) -> bool:
+    """Tell whether two names may be one person: ``ana`` and ``ana@example.com`` may."""
+    keys = {person_key(one), person_key(other)}
+    return len(keys) == 1 or any(key.partition("@")[0] in keys for key in keys if "@" in key)
 
 
 def people(names: Iterable[str | None]) -> int:
-    """Count the different people among ``names``: tokens, assistants and no name are nobody."""
+    """Count the different people among ``names``: tokens, assistants and no name are nobody.
+
+    Names that may be one person (:func:`same_person`) count once.
+    """
+    keys = {person_key(name) for name in names if name} - {"", "unknown"}
     keys = {
-        person_key(name)
-        for name in names
-        if name and not name.startswith(_OF_TOKENS) and not name.endswith(_OF_ASSISTANTS)
+        key for key in keys if not key.startswith(_OF_TOKENS) and not key.endswith(_OF_ASSISTANTS)
     }
-    return len(keys - {"", "unknown"})
+    return sum("@" not in key or key.partition("@")[0] not in keys for key in keys)
 
 
 def signers(decision: Triage) -> tuple[str | None, ...]:

@@ -43,6 +43,15 @@ def accepted(by: str | None, **values: object) -> Triage:
         (["ana", "token:ci-shop"], 1),
         (["ana", "ana (assistant)"], 1),
         ([None, "", "unknown"], 0),
+        (["ana", "@@ana", "ana\u200b", "\uff20ana", "ana\t"], 1),
+        (["ana@example.com", "Ana <ana@example.com>"], 1),
+        (["ana@example.com", "@ana"], 1),
+        (["ana@example.com", "ana+work@example.com"], 1),
+        (["ana@example.com", "ana+work@example.com", "kim+ana@example.com"], 2),
+        (["@Ana", "1234+ana@users.noreply.github.com", "ana@users.noreply.github.com"], 1),
+        (["ana@example.com", "kim"], 2),
+        (["ana@example.com", "ana@example.org"], 2),
+        (["ana", "Token:ci-shop", "Ana (Assistant)"], 1),
     ],
 )
 def test_only_different_people_are_counted(names: list[str | None], count: int) -> None:
@@ -104,6 +113,9 @@ OWNERS = {FILE: ("@kim", "@lee", "@acme/security")}
         ("ana@example.com", ["@kim"], 1, "may be one person"),
         ("ana", ["@acme/security-leads"], 1, "who is in a team"),
         (None, ["kim"], 1, None),
+        ("ana", ["@acme/security"], 1, "@acme/security is a team"),
+        ("@acme/security", ["@kim"], 1, "name a person in by"),
+        ("\uff20acme\uff0fsecurity", ["@kim"], 1, "name a person in by"),
     ],
 )
 def test_an_approval_in_a_file_is_that_of_another_owner(
