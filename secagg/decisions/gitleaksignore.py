@@ -44,6 +44,7 @@ def _entry(text: str, comment: str, ceiling: Ceiling, source: str) -> ScopedExce
         source=source,
         target=shortened(f"leak {text}") or "",
         reason=shortened(comment),
+        by_line=fingerprint is not None and fingerprint.commit is None,
         refusal=refusal or ceiling.foreign_refusal(None, None),
     )
     if fingerprint is None:

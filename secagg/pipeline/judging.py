@@ -26,7 +26,7 @@ from secagg.pipeline.decisions import stored_decisions
 from secagg.pipeline.gate import AUTO, NONE, SCAN, Gate
 from secagg.pipeline.origin import has_store, open_store_of
 from secagg.policy import BaselineState, Decision, Judgement, ToolOutcome, judge
-from secagg.policy.approval import unapproved_in
+from secagg.policy.approval import not_counted_in
 from secagg.policy.gaps import gap_key
 from secagg.policy.model import CompareWith, asks_for_age, asks_for_intel
 from secagg.scanners.base import Status
@@ -160,7 +160,7 @@ def decide(
     )
     if gate.diff is not None:
         notes += gate.diff.notes
-    named = [*decision.unused, *unapproved_in(decision.judgements)]
+    named = [*decision.unused, *not_counted_in(decision.judgements)]
     decision = replace(
         decision,
         notes=[*decision.notes, *decisions.sentences(named), *notes],

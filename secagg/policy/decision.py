@@ -131,6 +131,9 @@ class PolicyException(Struct, frozen=True, kw_only=True):
     honoured (no reason, beyond the ceiling). ``on_one`` says that it was made on one problem by
     its id: of such decisions the newest counts, and ``at`` is the moment (UTC) that tells.
 
+    ``by_line`` says that it names a line of a file and not the secret on it
+    (:func:`secagg.policy.approval.unless_rewritten`).
+
     ``signers`` are the people behind it, as far as that can be checked; ``unconfirmed`` says why
     others that it names do not count. ``unapproved`` is set where it needs more people than that,
     which ``refusal`` says (:mod:`secagg.policy.approval`).
@@ -146,6 +149,7 @@ class PolicyException(Struct, frozen=True, kw_only=True):
     state: State = State.ACCEPTED
     origin: DecisionSource = DecisionSource.FILES
     on_one: bool = False
+    by_line: bool = False
     at: datetime.datetime | None = None
     signers: tuple[str, ...] = ()
     unconfirmed: str | None = None

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence, Set
 from secagg.merge.groups import MergedSet
 from secagg.model.finding import Kind
 from secagg.policy import reasons
-from secagg.policy.approval import needed_approvals, with_approval
+from secagg.policy.approval import needed_approvals, unless_rewritten, with_approval
 from secagg.policy.decision import (
     NO_FACTS,
     Action,
@@ -218,7 +218,8 @@ def _apply_exceptions(
 ) -> list[PolicyException]:
     """Ignore what an exception in force covers, and record the lapsed; return the unused.
 
-    Of those in force, one counts only if enough people have signed it.
+    Of those in force, one counts only if enough people have signed it, and not for another secret
+    that the change writes on the line that it names.
     """
     used: set[PolicyException] = set()
     for judgement in judgements:
@@ -228,6 +229,7 @@ def _apply_exceptions(
         if not covering:
             continue
         used.update(covering)
+        covering = [unless_rewritten(e, judgement.facts) for e in covering]
         if needed > 1:
             covering = [
                 with_approval(e, judgement.severity, needed)

@@ -43,7 +43,7 @@ SPEC = ToolSpec(
 _NEW_COMMANDS = Version("8.19")
 _IGNORES_ALLOW = Version("8.18")
 _DEFAULT_RULES = "[extend]\nuseDefault = true\n"
-_CONFIG_FILES = (".gitleaks.toml", ".gitleaksignore")
+_RULES_FILE, _IGNORE_FILE = ".gitleaks.toml", ".gitleaksignore"
 _SCANNED = re.compile(r"\b(\d+) commits scanned")
 _ERRORS = re.compile(r"^.*\b(?:ERR|FTL)\b.*$", re.MULTILINE)
 _IGNORED = re.compile(r"\bDBG\b.*skipping finding: (?:global )?fingerprint")
@@ -113,7 +113,7 @@ class _GitleaksJob(ProgramJob):
         empty = directory / "nothing"
         empty.mkdir()
         trusted = self.options.trust_target_config
-        cwd = self.trusted_config(_CONFIG_FILES, directory) if trusted else empty
+        cwd = self.trusted_config((_RULES_FILE,), directory) if trusted else empty
         arguments = [
             *command,
             "--report-format=json",
@@ -125,9 +125,9 @@ class _GitleaksJob(ProgramJob):
         ]
         if self.options.max_target_megabytes is not None:
             arguments.append(f"--max-target-megabytes={self.options.max_target_megabytes}")
-        if not trusted:
-            arguments.append(f"--gitleaks-ignore-path={empty}")
         if self.base_decides or not trusted:
+            # Its lines without a commit would hide another secret that a change puts on them.
+            arguments.append(f"--gitleaks-ignore-path={empty}")
             if self._version >= _IGNORES_ALLOW:
                 arguments.append("--ignore-gitleaks-allow")
             elif self.base_decides and self.adds_words(b"gitleaks:allow"):
@@ -165,7 +165,7 @@ class _GitleaksJob(ProgramJob):
     def _rules(self, directory: Path, cwd: Path) -> list[str]:
         controls = self.program.context.controls
         config = self.options.config
-        rules = cwd / ".gitleaks.toml"
+        rules = cwd / _RULES_FILE
         if config is not None or (self.options.trust_target_config and rules.exists()):
             if config is not None:
                 (directory / "given").mkdir()
@@ -183,13 +183,13 @@ class _GitleaksJob(ProgramJob):
 
     def note_config_files(self, tool_run: ToolRun) -> None:
         """Add a gap for each configuration file of the target."""
-        for name in _CONFIG_FILES:
+        trusted = self.options.trust_target_config
+        for name, used in (
+            (_RULES_FILE, trusted),
+            (_IGNORE_FILE, trusted and not self.base_decides),
+        ):
             if (self.target / name).exists():
-                add_gap(
-                    tool_run,
-                    config_file_note(name, used=self.options.trust_target_config),
-                    self.program.context,
-                )
+                add_gap(tool_run, config_file_note(name, used=used), self.program.context)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -246,7 +246,7 @@ class GitleaksDirJob(_GitleaksJob):
 
     def scan(self, tool_run: ToolRun) -> None:
         command = ["dir"] if self._version >= _NEW_COMMANDS else ["detect", "--no-git"]
-        has_ignore_file = (self.target / ".gitleaksignore").exists()
+        has_ignore_file = (self.target / _IGNORE_FILE).exists()
         if has_ignore_file:
             command.append("--log-level=debug")
         with private_directory() as directory:
@@ -261,5 +261,5 @@ class GitleaksDirJob(_GitleaksJob):
                 tool_run,
                 f"the repository's own .gitleaksignore hid {hidden} finding{'s' * (hidden > 1)}",
                 self.program.context,
-                fatal=not self.options.trust_target_config or self.touched(".gitleaksignore"),
+                fatal=not self.options.trust_target_config or self.touched(_IGNORE_FILE),
             )

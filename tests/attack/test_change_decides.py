@@ -17,6 +17,10 @@ DEFAULTS = "[extend]\nuseDefault = true\n"
 PLAIN = f"tools:\n{ONLY_GITLEAKS}"
 
 
+IGNORED = "app.py:generic-api-key:2\n"
+OLD_LEAK = LEAK.replace(SECRET, "Q7vX2pLr9KzT4mWs8NbY1cJd")
+
+
 def gitleaks(settings: str) -> str:
     """A secagg.yaml with Gitleaks alone."""
     return f"{PLAIN}  gitleaks: {{{settings}}}\n"
@@ -62,6 +66,16 @@ ATTACKS = {
         {"secagg.yaml": gitleaks("trust_target_config: true")},
         {"app.py": LEAK.replace('"\n', '"  # gitleaks:allow\n')},
     ),
+    "another secret on a line that the ignore file names": Attack(
+        {"secagg.yaml": PLAIN, ".gitleaksignore": IGNORED, "app.py": OLD_LEAK}
+    ),
+    "the same where the tree is trusted": Attack(
+        {
+            "secagg.yaml": gitleaks("trust_target_config: true"),
+            ".gitleaksignore": IGNORED,
+            "app.py": OLD_LEAK,
+        }
+    ),
     "a program of the tree by its path": Attack(
         {"secagg.yaml": gitleaks("path: ci/gitleaks"), "ci/gitleaks": quiet_gitleaks()},
         {"ci/gitleaks": quiet_gitleaks() + "# changed\n"},
@@ -84,6 +98,20 @@ def test_a_leak_does_not_pass(name: str, tmp_path: Path) -> None:
     ran = change.scan()
     assert ran.code in attack.right, ran.stdout + ran.stderr
     assert SECRET not in ran.stdout + ran.stderr
+
+
+def test_an_ignore_file_holds_for_the_secret_that_the_base_has_there(tmp_path: Path) -> None:
+    base = {"secagg.yaml": PLAIN, ".gitleaksignore": IGNORED, "app.py": OLD_LEAK}
+    change = Change.make(tmp_path, base, {"other.py": "print(2)\n"})
+    change.real("gitleaks")
+    ran = change.scan()
+    assert ran.code == 0, ran.stdout + ran.stderr
+    assert ".gitleaksignore: 1 decision honoured" in ran.stdout
+    change.commit({"app.py": LEAK})
+    ran = change.scan()
+    assert ran.code == 1
+    assert "it names a line, and this change writes what stands there" in ran.stdout
+    assert "decision honoured" not in ran.stdout
 
 
 def test_a_link_in_the_place_of_rules_that_the_workflow_makes(tmp_path: Path) -> None:

@@ -552,7 +552,7 @@ def test_lines_of_trivy_and_gitleaks() -> None:
     fingerprint = Fingerprint(uri="x/y.py", rule="k", line=3)
     assert [(e.exception, e.scope) for e in read] == [
         (
-            exception(3, "leak ./x\\y.py:k:3", reason="a b"),
+            exception(3, "leak ./x\\y.py:k:3", reason="a b", by_line=True),
             ToolScope(tool="gitleaks", kinds=frozenset({Kind.SECRET}), fingerprint=fingerprint),
         ),
         (

@@ -369,6 +369,35 @@ def test_an_exception(expires: datetime.date, refusal: str | None, sentence: str
     assert list(decision.unused) == []
 
 
+@pytest.mark.parametrize(
+    ("facts", "verdict"),
+    [
+        ({}, "pass"),
+        ({"baseline": BaselineState.UNCHANGED, "in_diff": True}, "pass"),
+        ({"baseline": BaselineState.UPDATED, "in_diff": True}, "pass"),
+        ({"baseline": BaselineState.NEW}, "pass"),
+        ({"baseline": BaselineState.NEW, "in_diff": False}, "pass"),
+        ({"baseline": BaselineState.NEW, "in_diff": True}, "fail"),
+        ({"baseline": BaselineState.NEW, "exact": True}, "fail"),
+        ({"in_diff": True}, "fail"),
+        ({"in_diff": False}, "pass"),
+    ],
+)
+def test_an_exception_on_a_line_is_for_what_the_base_has_there(
+    facts: dict[str, Any], verdict: str
+) -> None:
+    exception = PolicyException(source=".gitleaksignore:1", target="a leak", by_line=True)
+    decision = judge(
+        rule({}),
+        MergedSet(groups=[Group(identity="1", representative=SECRET, members=[SECRET])]),
+        runs=[RAN],
+        facts={"1": Facts(**facts)},
+        exceptions=OneException(exception),
+        today=TODAY,
+    )
+    assert decision.verdict.value == verdict
+
+
 def test_an_unused_exception_is_said() -> None:
     exception = PolicyException(source="e.yaml:3", target="CVE-1")
     none = OneException(exception, covers=False)
