@@ -10,9 +10,11 @@ import mmap
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace as with_fields
 
 from secagg.packages.components import ROOT
 from secagg.packages.manifests import is_requirements
@@ -40,6 +42,7 @@ from secagg.scanners.trivydb import (
     outdated_note,
 )
 from secagg.system.dates import utc_now
+from secagg.system.globs import paths
 from secagg.system.process import ProcessResult, private_directory
 
 _APP_VERSION = re.compile(rb"aquasecurity/trivy/pkg/version/app\.ver=v?(\d+\.\d+\.\d+)")
@@ -98,6 +101,9 @@ _WARNING = re.compile(
 _HARMLESS = re.compile(r"Falling back to embedded checks|site-packages|version check")
 _IGNORED_BY_COMMENT = re.compile(r"\bIgnore finding\b")
 _MOST_WARNINGS = 20
+# Trivy passes over these directories of its target, as of the root of an image (seen with 0.76).
+_PASSED_OVER = ("dev", "proc", "sys")
+_MOST_PASSED_OVER = 8
 
 
 class TrivyScanner:
@@ -152,33 +158,70 @@ class TrivyJob(ProgramJob):
 
     def scan(self, tool_run: ToolRun) -> None:
         with private_directory() as directory:
-            report = directory / "report.json"
             cwd = directory / "nothing"
             cwd.mkdir()
             if self.options.trust_target_config and self.command == "fs":
                 cwd = self.trusted_config(_CONFIG_FILES, directory)
                 self._check_names(cwd)
             self._check_cache()
-            try:
-                result = self.execute(
-                    [*self._arguments(report), self.subject],
-                    directory,
-                    cwd=cwd,
-                    watched=[report],
+            passed_over = self._passed_over() if self.command == "fs" else []
+            logs = []
+            for job in (self, *passed_over[:_MOST_PASSED_OVER]):
+                result = job._run_once(tool_run, directory, cwd)
+                logs.append(result.stderr.read_text("utf-8", "replace"))
+            for job in passed_over[_MOST_PASSED_OVER:][:1]:
+                sentence = (
+                    f"{job.component} was not scanned: Trivy passes over a directory so named"
                 )
-            except Unusable:
-                partial = whole_report(self.report, report)
-                if partial is not None and _is_report(partial.document):
-                    tool_run.reports.append(partial)
-                elif self._lacks_database(directory):
-                    self._scan_without_database(tool_run, directory, cwd)
-                    raise Unusable(NO_DATABASE, DATABASE_HINT) from None
-                raise
-            tool_run.reports.append(self.report(read_report(report, "Trivy")))
-            document = tool_run.reports[-1].document
-            if not _is_report(document):
-                raise Unusable("Trivy wrote something else than a Trivy report")
-            self._add_gaps(tool_run, document, result)
+                add_gap(tool_run, sentence, self.program.context, fatal=True)
+            self._add_gaps(tool_run, "\n".join(logs))
+
+    def _run_once(self, tool_run: ToolRun, directory: Path, cwd: Path) -> ProcessResult:
+        report = directory / "report.json"
+        try:
+            result = self.execute(
+                [*self._arguments(report), self.subject],
+                directory,
+                cwd=cwd,
+                watched=[report],
+            )
+        except Unusable:
+            partial = whole_report(self.report, report)
+            if partial is not None and _is_report(partial.document):
+                tool_run.reports.append(partial)
+            elif self._lacks_database(directory):
+                self._scan_without_database(tool_run, directory, cwd)
+                raise Unusable(NO_DATABASE, DATABASE_HINT) from None
+            raise
+        tool_run.reports.append(self.report(read_report(report, "Trivy")))
+        if not _is_report(tool_run.reports[-1].document):
+            raise Unusable("Trivy wrote something else than a Trivy report")
+        return result
+
+    def _passed_over(self) -> list[TrivyJob]:
+        """Return a job for each directory that Trivy passes over for its name alone.
+
+        One more than :data:`_MOST_PASSED_OVER` is the last: a change can nest them.
+        """
+        skipped = paths(self.options.skip_dirs)
+        pending = [*_PASSED_OVER]
+        jobs: list[TrivyJob] = []
+        while pending and len(jobs) <= _MOST_PASSED_OVER:
+            name = pending.pop(0)
+            path = self.target / name
+            if skipped(name) or path.is_symlink() or not path.is_dir():
+                continue
+            patterns = [pattern.removeprefix(f"{name}/") for pattern in self.options.skip_dirs]
+            jobs.append(
+                replace(
+                    self,
+                    component=name if self.component == ROOT else f"{self.component}/{name}",
+                    subject=str(path),
+                    options=with_fields(self.options, skip_dirs=patterns),
+                )
+            )
+            pending += [f"{name}/{inner}" for inner in _PASSED_OVER]
+        return jobs
 
     def _check_names(self, directory: Path) -> None:
         """Refuse a trivy.yaml that names a file that the change touches."""
@@ -263,8 +306,10 @@ class TrivyJob(ProgramJob):
             if path.startswith(prefix) and not is_requirements(path)
         ]
 
-    def _add_gaps(self, tool_run: ToolRun, document: Any, result: ProcessResult) -> None:
+    def _add_gaps(self, tool_run: ToolRun, log: str) -> None:
         context = self.program.context
+        scanned = [(report.component or ROOT, report.document) for report in tool_run.reports]
+        document = scanned[0][1]
         metadata = document.get("Metadata") or {}
         system = metadata.get("OS") if isinstance(metadata, dict) else None
         if isinstance(system, dict) and system.get("EOSL") is True:
@@ -282,7 +327,6 @@ class TrivyJob(ProgramJob):
             if note := outdated_note(cache, utc_now(), max_days):
                 # It must not count as a gap of the base, which is scanned with the same database.
                 add_gap(tool_run, f"{note} ({DATABASE_HINT})", context, fatal=True, whole=True)
-        log = result.stderr.read_text("utf-8", "replace")
         warnings = list(dict.fromkeys(_warnings(log)))
         for warning in warnings[:_MOST_WARNINGS]:
             add_gap(tool_run, f"Trivy: {warning}", context)
@@ -307,14 +351,14 @@ class TrivyJob(ProgramJob):
             components = components_in(self.request, self.component)
             for sentence in unpinned(self.request.root, components):
                 add_gap(tool_run, sentence, context)
-            for name in _unversioned_packages(document, self.component):
+            for name in (n for scope, read in scanned for n in _unversioned_packages(read, scope)):
                 add_gap(
                     tool_run,
                     f"{name} has no version that Trivy could determine: it was not checked",
                     context,
                     fatal=not self.options.allow_unread_manifests,
                 )
-            reported = _targets(document, self.component)
+            reported = {name for scope, read in scanned for name in _targets(read, scope)}
             for sentence in unread_manifests(self.request.root, components, reported):
                 add_gap(tool_run, sentence, context, fatal=not self.options.allow_unread_manifests)
 

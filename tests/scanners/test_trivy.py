@@ -305,6 +305,37 @@ def test_a_chosen_component_is_scanned_alone(trivy: Bench, repo: Repo) -> None:
     assert {result["Target"] for result in report.document["Results"]} == {"Dockerfile"}
 
 
+def test_directories_that_it_passes_over_by_their_name_are_scanned(
+    trivy: Bench, repo: Repo, database: Path
+) -> None:
+    names = ("dev", "proc", "sys/dev", "a/dev")
+    repo.write({f"{name}/Dockerfile": "FROM scratch\n" for name in names})
+    repo.write({"sys/package.json": "{}", "sys/package-lock.json": package_lock()})
+    run = scan(trivy, repo, cache_dir=database, scanners=["vuln", "misconfig"])
+    places = {
+        f"{report.component or ''}/{result['Target']}".lstrip("/")
+        for report in run.reports
+        for result in report.document.get("Results") or []
+        if result.get("Misconfigurations") or result.get("Packages")
+    }
+    assert places == {*(f"{name}/Dockerfile" for name in names), "sys/package-lock.json"}
+    assert gaps(run, fatal=True) == []
+    skipped = scan(trivy, repo, scanners=["misconfig"], skip_dirs=["sys/dev", "proc", "a"])
+    assert [report.component for report in skipped.reports] == [None, "dev", "sys"]
+
+
+def test_many_directories_that_it_passes_over_are_no_end_of_runs(bench: Bench, repo: Repo) -> None:
+    bench.stand_in("trivy")
+    repo.write({f"{'dev/' * 30}Dockerfile": "FROM scratch\n"})
+    (repo.root / "proc").symlink_to("dev")
+    (run,) = bench.scan("trivy", repo.root, scanners=["misconfig"])
+    assert len(run.reports) == 9
+    (told,) = gaps(run, fatal=True)
+    assert (
+        told == f"{'/'.join(['dev'] * 9)} was not scanned: Trivy passes over a directory so named"
+    )
+
+
 def test_a_bill_of_materials_is_scanned(trivy: Bench, repo: Repo, database: Path) -> None:
     bom = {
         "bomFormat": "CycloneDX",
