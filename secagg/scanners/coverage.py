@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from secagg.packages.components import ROOT, Component, find_components, innermost_component
+from secagg.packages.locked import missing_packages
 from secagg.packages.manifests import (
     MANIFESTS,
     Manifest,
@@ -26,6 +27,10 @@ from secagg.system.files import MIB, read_regular, walk
 from secagg.system.tomltext import loads_toml
 
 _LARGEST = 64 * MIB
+# Lock files in which all packages of all members of a workspace have an entry.
+_HOLD_ALL_MEMBERS = frozenset({"package-lock.json", "npm-shrinkwrap.json", "uv.lock"})
+# Names of packages in a sentence.
+_NAMED = 3
 _PINNED = re.compile(r"={2,3}|\s@\s")
 _OLD_GO = re.compile(r"^go 1\.(?:\d|1[0-6])(?:\.\d+)?\s*$", re.MULTILINE)
 
@@ -53,15 +58,23 @@ def unread_manifests(
                 yield f"{path} was not read: {reason}"
         for name in names:
             manifest = next((m for m in MANIFESTS if m.is_named(name)), None)
-            if manifest is None or set(manifest.locks) & set(locks):
+            if manifest is None:
+                continue
+            path = _join(directory, name)
+            if beside_it := [lock for lock in manifest.locks if lock in locks]:
+                yield from _not_held(root, manifest, path, [_join(directory, x) for x in beside_it])
                 continue
             if "poetry.lock" in manifest.locks and any(
                 _has_requirements(root, path) for path in beside
             ):
                 continue
-            path = _join(directory, name)
-            if _declares(manifest, root, path) and not _locked_above(root, path, manifest):
+            if not _declares(manifest, root, path):
+                continue
+            above = _locked_above(root, path, manifest)
+            if above is None:
                 yield f"{path} has dependencies but no lock file: they were not checked"
+            elif PurePosixPath(above).name in _HOLD_ALL_MEMBERS:
+                yield from _not_held(root, manifest, path, [above])
 
 
 def requirements_files(root: Path, components: Sequence[Component]) -> Iterator[str]:
@@ -122,18 +135,49 @@ def _parent(path: str) -> str:
     return path.rpartition("/")[0]
 
 
-def _locked_above(root: Path, path: str, manifest: Manifest) -> bool:
-    """Whether a parent directory has the lock file of a workspace with the member ``path``."""
+def _not_held(root: Path, manifest: Manifest, path: str, locks: Sequence[str]) -> Iterator[str]:
+    """Yield a sentence if none of ``locks`` holds what the manifest ``path`` declares.
+
+    A lock file that cannot be read has a sentence of its own.
+    """
+    name = PurePosixPath(path).name
+    sentences = []
+    for lock in locks:
+        try:
+            text, locked = _text(root, path), _text(root, lock)
+            lacking = missing_packages(name, text, PurePosixPath(lock).name, locked)
+            if name != "package.json" and not _is_filled(PurePosixPath(lock).name, locked):
+                lacking = lacking or (["any package"] if manifest.declares(text) else [])
+        except (OSError, ValueError, RecursionError, AttributeError, TypeError):
+            return
+        if not lacking:
+            return
+        more = f" and {len(lacking) - _NAMED} more" if len(lacking) > _NAMED else ""
+        sentences.append(
+            f"{lock} does not hold {', '.join(lacking[:_NAMED])}{more}, but {path} has "
+            "dependencies: they were not checked"
+        )
+    yield from sentences[:1]
+
+
+def _is_filled(name: str, text: str) -> bool:
+    """Whether a lock file has any entry; Gradle's also names what resolves to nothing."""
+    return _has_locked(name, text) or (name == "gradle.lockfile" and "empty=" in text)
+
+
+def _locked_above(root: Path, path: str, manifest: Manifest) -> str | None:
+    """Return the lock file in a parent directory of a workspace with the member ``path``."""
     directory = PurePosixPath(path).parent
     for parent in directory.parents:
         member = directory.relative_to(parent).as_posix()
-        if any((root / parent / name).is_file() for name in manifest.above):
-            return True
+        for name in manifest.above:
+            if (root / parent / name).is_file():
+                return (parent / name).as_posix()
         for name in manifest.locks:
             lock = (parent / name).as_posix()
             if (root / lock).is_file() and _is_member(root, path, lock, member):
-                return True
-    return False
+                return lock
+    return None
 
 
 def _is_member(root: Path, path: str, lock: str, member: str) -> bool:

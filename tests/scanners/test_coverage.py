@@ -248,3 +248,102 @@ def test_table_of_the_documentation_names_every_manifest_and_lock() -> None:
             (locks,) = [cells[1] for cells in rows if f"`{name}`" in cells[0]]
             named = set(re.findall(r"`([^`]+)`", locks))
             assert named == {*manifest.locks, *manifest.above}, name
+
+
+NPM = '{"dependencies": {"a": "1", "@x/b": "^2"}, "optionalDependencies": {"c": "3"}}'
+HELD = {
+    "package-lock.json": '{"packages": {"": {}, "node_modules/a": {}, "node_modules/z/node_modules/'
+    '@x/b": {}, "node_modules/c": {"link": true}}}',
+    "npm-shrinkwrap.json": '{"dependencies": {"a": {}, "@x/b": {}, "c": {}}}',
+    "yarn.lock": 'a@1:\n  version "1"\n"@x/b@npm:^2", "@x/b@npm:2":\n  version "2"\nc@3:\n',
+    "pnpm-lock.yaml": "packages:\n  /a/1.0.0:\n  '@x/b@2.0.0':\n  /c@3.0.0:\n",
+    "bun.lock": '{"packages": {"a": ["a@1.0.0"], "@x/b": ["@x/b@2.0.0"], "c": ["c@3.0.0"]}}',
+}
+
+
+@pytest.mark.parametrize("name", HELD)
+def test_a_lock_file_that_lacks_what_the_manifest_declares_is_told(
+    tmp_path: Path, name: str
+) -> None:
+    files = {"web/package.json": NPM, f"web/{name}": HELD[name]}
+    assert complaints(tmp_path, files, {f"web/{name}"}) == []
+    files["web/package.json"] = NPM.replace('"a"', '"aa"').replace('"c"', '"b"')
+    assert complaints(tmp_path, files, {f"web/{name}"}) == [
+        f"web/{name} does not hold aa, b, but web/package.json has dependencies: they were not "
+        "checked"
+    ]
+
+
+@pytest.mark.parametrize("version", ["workspace:*", "link:../ui", "npm:z@1", "file:x", "x/y#main"])
+def test_what_pnpm_locks_under_another_name_is_not_told(tmp_path: Path, version: str) -> None:
+    files = {
+        "package.json": f'{{"dependencies": {{"a": "{version}"}}}}',
+        "pnpm-lock.yaml": "lockfileVersion: '9.0'\n",
+    }
+    assert complaints(tmp_path, files, {"pnpm-lock.yaml"}) == []
+
+
+EMPTIED = {
+    "pyproject.toml": ("poetry.lock", "package = []\n"),
+    "setup.py": ("uv.lock", "version = 1\n"),
+    "Pipfile": ("Pipfile.lock", "{}"),
+    "Cargo.toml": ("Cargo.lock", CARGO),
+    "app.csproj": ("packages.lock.json", '{"dependencies": {"net8.0": {}}}'),
+    "composer.json": ("composer.lock", '{"packages": []}'),
+    "Gemfile": ("Gemfile.lock", "GEM\n  specs:\n"),
+    "build.gradle": ("gradle.lockfile", "# nothing\n"),
+    "Podfile": ("Podfile.lock", ""),
+    "pubspec.yaml": ("pubspec.lock", ""),
+    "mix.exs": ("mix.lock", "%{}\n"),
+    "Package.swift": ("Package.resolved", '{"pins": []}'),
+    "conanfile.txt": ("conan.lock", "{}"),
+}
+
+
+@pytest.mark.parametrize("name", EMPTIED)
+def test_an_emptied_lock_file_is_as_good_as_none(tmp_path: Path, name: str) -> None:
+    lock, text = EMPTIED[name]
+    manifest = {**DECLARING, **NOT_LOCKED}[name]
+    (told,) = complaints(tmp_path, {name: manifest, lock: text})
+    assert told.startswith(f"{lock} does not hold a")
+    assert told.endswith(f", but {name} has dependencies: they were not checked")
+
+
+def test_names_of_python_packages_are_compared_as_pip_does(tmp_path: Path) -> None:
+    files = {
+        "pyproject.toml": '[project]\ndependencies = ["Flask_Login>=1; python_version>\'3\'", "b"]\n'
+        '[tool.poetry.dependencies]\npython = "^3"\n"zope.event" = "*"\nC = "1"\n',
+        "poetry.lock": "".join(
+            f'[[package]]\nname = "{name}"\nversion = "1"\n'
+            for name in ("flask-login", "zope-event", "c")
+        ),
+    }
+    assert complaints(tmp_path, files, {"poetry.lock"}) == [
+        "poetry.lock does not hold b, but pyproject.toml has dependencies: they were not checked"
+    ]
+
+
+def test_one_lock_file_of_two_that_holds_all_is_enough(tmp_path: Path) -> None:
+    files = {"package.json": NPM, "package-lock.json": "{}", "yarn.lock": HELD["yarn.lock"]}
+    assert complaints(tmp_path, files, {"yarn.lock"}) == []
+    assert len(complaints(tmp_path, {"yarn.lock": ""})) == 1
+
+
+def test_gradle_may_lock_nothing_and_say_so(tmp_path: Path) -> None:
+    files = {"build.gradle": "dependencies { }\n", "gradle.lockfile": "empty=compileClasspath\n"}
+    assert complaints(tmp_path, files) == []
+
+
+def test_a_member_of_a_workspace_may_lack_nothing_either(tmp_path: Path) -> None:
+    files = {
+        "package.json": '{"workspaces": ["packages/*"]}',
+        "package-lock.json": LOCKING["package-lock.json"],
+        "packages/a/package.json": NPM,
+    }
+    assert complaints(tmp_path, files, {"package-lock.json"}) == [
+        "package-lock.json does not hold @x/b, c, but packages/a/package.json has dependencies: "
+        "they were not checked"
+    ]
+    files["yarn.lock"] = files.pop("package-lock.json")
+    (tmp_path / "package-lock.json").unlink()
+    assert complaints(tmp_path, files, {"yarn.lock"}) == []
