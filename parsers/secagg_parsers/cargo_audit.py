@@ -39,6 +39,8 @@ class CargoAuditParser(JsonParser):
         location = Location(uri=reading.places[_LOCK])
         advisories = document["vulnerabilities"].get("list")
         if is_list(advisories):
+            counted = document["vulnerabilities"].get("count")
+            reading.check_count(counted, len(advisories), "vulnerabilities")
             for index, item in enumerate(advisories):
                 path = f"vulnerabilities.list[{index}]"
                 reading.keep(item, partial(_finding, location, None), path)

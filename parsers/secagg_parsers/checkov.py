@@ -61,7 +61,10 @@ class CheckovParser(SarifConvertingParser):
             reading.count_suppressed(len(_checks(framework, "skipped_checks")))
             for file in any_texts(any_mapping(framework, "results"), "parsing_errors"):
                 run.notice("the file cannot be parsed", "error", file.lstrip("/"))
-            version = any_text(any_mapping(framework, "summary"), "checkov_version")
+            summary = any_mapping(framework, "summary")
+            listed = len(_checks(framework, "failed_checks"))
+            reading.check_count(summary.get("failed"), listed, "failed checks")
+            version = any_text(summary, "checkov_version")
             reading.parsed.tool_version = version and reading.redactor.mask(version)
         return run
 

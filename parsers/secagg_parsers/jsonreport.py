@@ -40,6 +40,11 @@ class Reading:
         self.parsed.reported += 1
         self.parsed.problems.append(EntryProblem(message=str(error), where=where))
 
+    def check_count(self, counted: Any, listed: int, what: str) -> None:
+        """Add a fatal gap where the report itself counts more of ``what`` than it lists."""
+        if type(counted) is int and counted > listed:
+            self.gap(f"the report counts {counted} {what} and lists {listed}", fatal=True)
+
     def count_suppressed(self, count: int) -> None:
         """Count entries that the tool's own configuration suppresses."""
         self.parsed.reported += count

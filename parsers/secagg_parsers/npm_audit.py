@@ -6,6 +6,7 @@ name the lock file: it is the directory's ``package-lock.json``.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -47,10 +48,17 @@ class NpmAuditParser(JsonParser):
                 hint="nothing was audited; run npm audit there by hand to see why",
             )
         reader = _NpmAuditReader(reading)
+        counts = any_mapping(any_mapping(document, "metadata"), "vulnerabilities")
         if isinstance(document.get("vulnerabilities"), dict):
-            for name, entry in document["vulnerabilities"].items():
-                reader.package(name, entry)
+            packages = document["vulnerabilities"]
+            reading.check_count(counts.get("total"), len(packages), "vulnerable packages")
+            for name, entry in packages.items():
+                reader.package(name, entry, packages)
         elif isinstance(document.get("advisories"), dict):
+            if not document["advisories"]:
+                # npm 6 counts an advisory once for each path to it.
+                counted = sum(count for count in counts.values() if type(count) is int)
+                reading.check_count(counted, 0, "vulnerabilities")
             for number, entry in document["advisories"].items():
                 reader.advisory(number, entry)
         else:
@@ -66,14 +74,15 @@ class _NpmAuditReader:
         self._reading = reading
         self._lock = reading.places[_LOCK]
 
-    def package(self, name: str, entry: Any) -> None:
+    def package(self, name: str, entry: Any, packages: Mapping[str, Any]) -> None:
         """Read the advisories of one package (npm 7 and later).
 
-        A name in ``via`` is a dependency with the problem, which has an entry of its own.
+        A name in ``via`` is a dependency with the problem, which has an entry of its own among
+        ``packages``.
         """
         path = "vulnerabilities.*"
         via = entry.get("via") if isinstance(entry, dict) else None
-        if not isinstance(via, list):
+        if not isinstance(via, list) or not via:
             self._reading.add_problem("via is no list of advisories", path)
             return
         direct = entry.get("isDirect") is True
@@ -82,6 +91,8 @@ class _NpmAuditReader:
                 self._reading.keep(
                     item, partial(self._finding_of_7, name, direct), f"{path}[{index}]"
                 )
+            elif item not in packages:
+                self._reading.add_problem("via names a package without an entry", path)
 
     def _finding_of_7(self, name: str, direct: bool, entry: Entry) -> Finding:
         page = text(entry, "url")

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from secagg.jsonio.reading import is_list
-from secagg_parsers.fields import Entry, any_mapping, any_text, mapping, position, required_text
+from secagg_parsers.fields import (
+    Entry,
+    any_mapping,
+    any_objects,
+    any_text,
+    mapping,
+    position,
+    required_text,
+)
 from secagg_parsers.jsonreport import Reading
 from secagg_parsers.tosarif import (
     ConvertedRun,
@@ -17,6 +26,15 @@ from secagg_parsers.tosarif import (
 )
 
 _LEVELS = {"ERROR": "error", "WARNING": "warning", "INFO": "note", "INVENTORY": "note"}
+# Reasons for which Semgrep skips a file that it was to scan.
+_NOT_SCANNED = frozenset(
+    {
+        "analysis_failed_parser_or_internal_error",
+        "exceeded_size_limit",
+        "insufficient_permissions",
+        "too_many_matches",
+    }
+)
 _NOTIFICATION_LEVELS = {"error": "error", "warn": "warning"}
 
 
@@ -33,6 +51,12 @@ class SemgrepParser(SarifConvertingParser):
             add_each(results, lambda entry: _add(entry, run, reading), "results", reading)
         else:
             reading.add_problem("results is no list", "results")
+        paths = any_mapping(document, "paths")
+        if paths.get("scanned") == []:
+            reading.gap("Semgrep scanned no file")
+        reasons = Counter(any_text(entry, "reason") for entry in any_objects(paths, "skipped"))
+        for reason in sorted(_NOT_SCANNED & reasons.keys()):
+            reading.gap(f"Semgrep skipped {reasons[reason]} files: {reason}")
         errors = document.get("errors")
         for error in errors if is_list(errors) else ():
             if isinstance(error, dict):

@@ -66,8 +66,10 @@ def _pyproject(text: str) -> bool:
     document = loads_toml(text)
     project, tools = mapping(document.get("project", {})), mapping(document.get("tool", {}))
     poetry, pdm = mapping(tools.get("poetry", {})), mapping(tools.get("pdm", {}))
+    dynamic = mapping(mapping(tools.get("setuptools", {})).get("dynamic", {}))
     dependencies = [
         project.get("dependencies"),
+        dynamic.get("dependencies"),
         *mapping(project.get("optional-dependencies", {})).values(),
         *mapping(document.get("dependency-groups", {})).values(),
         set(poetry.get("dependencies", {})) - {"python"},

@@ -9,6 +9,9 @@ from secagg.jsonio.members import as_list, as_mapping, mapping_at, objects_in, t
 from secagg.parsing import Gap
 from secagg.sarif.text import first_sentence, message_text
 
+# Members of an invocation that only a process has which was killed or did not start.
+_ENDED_BADLY = ("exitSignalName", "exitSignalNumber", "processStartFailureMessage")
+
 
 def of_run(
     frame: Mapping[str, Any],
@@ -32,7 +35,7 @@ def of_run(
             whole=True,
         )
     for invocation in objects_in(frame.get("invocations")):
-        if invocation.get("executionSuccessful") is False:
+        if _failed(invocation, run.get("results")):
             yield Gap(
                 message=f"{name}: the tool says that it failed{_reason(invocation)}",
                 fatal=True,
@@ -44,6 +47,20 @@ def of_run(
         for key in ("toolExecutionNotifications", "toolConfigurationNotifications"):
             for notification in objects_in(invocation.get(key)):
                 yield from _gaps_of(notification, tool, strings, str(name), completed, mask)
+
+
+def _failed(invocation: Mapping[str, Any], results: Any) -> bool:
+    """Whether an invocation did not come to its end, by any of its members (3.20).
+
+    Many tools exit with another code than 0 if they find something, so such a code alone is no
+    failure of a run with results.
+    """
+    successful = invocation.get("executionSuccessful")
+    if successful not in (None, True):
+        return True
+    if any(invocation.get(key) for key in _ENDED_BADLY):
+        return True
+    return successful is None and bool(invocation.get("exitCode")) and not results
 
 
 def _gaps_of(

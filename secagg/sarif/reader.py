@@ -82,6 +82,9 @@ def read_report(
     runs = _runs_of(document, report_name)
     parsed = ParsedReport(tool=tool or "sarif")
     parsed.gaps.extend(_external_gaps(runs))
+    if any(value_at(part, "results") for part in _inlined(document)):
+        message = "the report keeps results in inlineExternalProperties, which are not read"
+        parsed.gaps.append(Gap(message=message, fatal=True))
     frames: list[Mapping[str, Any]] = []
     if not runs:
         parsed.gaps.append(Gap(message="the report holds no run of any tool", fatal=True))
@@ -155,6 +158,12 @@ def _runs_of(document: Any, report_name: str) -> Sequence[Any]:
         elif references:
             raise _external_error(references, index, report_name)
     return runs
+
+
+def _inlined(document: Mapping[str, Any]) -> list[Any]:
+    """Return the external properties within the log itself (3.13.5)."""
+    inlined = document.get("inlineExternalProperties")
+    return list(inlined) if is_list(inlined) else []
 
 
 def _external_gaps(runs: Sequence[Any]) -> Iterator[Gap]:

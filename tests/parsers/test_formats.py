@@ -129,6 +129,49 @@ def test_a_failed_npm_audit_is_no_clean_one() -> None:
             read(failure)
 
 
+def _counting(tool: str) -> dict[str, Any]:
+    """A report of ``tool`` that counts two problems more than it lists."""
+    document: dict[str, Any]
+    match tool:
+        case "npm-audit":
+            document = made(tool)
+            document["metadata"]["vulnerabilities"]["total"] += 2
+        case "npm 6":
+            document = {"advisories": {}, "actions": [], "muted": []}
+            document["metadata"] = {"vulnerabilities": {"low": 0, "high": 2}, "dependencies": 9}
+        case "cargo-audit":
+            document = made(tool)
+            document["vulnerabilities"]["count"] += 2
+        case _:
+            document = made(tool)[0]
+            document["summary"]["failed"] += 2
+    return document
+
+
+@pytest.mark.parametrize("tool", ["npm-audit", "npm 6", "cargo-audit", "checkov"])
+def test_a_report_that_counts_more_than_it_lists_is_not_whole(tool: str) -> None:
+    (gap,) = [gap for gap in read(_counting(tool)).gaps if gap.fatal]
+    assert gap.message.startswith("the report counts ")
+
+
+def test_each_package_of_npm_leads_to_an_advisory() -> None:
+    document = {"auditReportVersion": 2, "vulnerabilities": {"a": {"via": ["b"]}, "c": {"via": []}}}
+    assert [problem.message for problem in read(document).problems] == [
+        "via names a package without an entry",
+        "via is no list of advisories",
+    ]
+
+
+def test_what_semgrep_did_not_scan_is_said() -> None:
+    skipped = [{"path": f"{n}.py", "reason": "exceeded_size_limit"} for n in range(2)]
+    skipped.append({"path": "x.py", "reason": "semgrepignore_patterns_match"})
+    document = {**made("semgrep"), "paths": {"scanned": [], "skipped": skipped}}
+    assert [gap.message for gap in read(document).gaps] == [
+        "Semgrep scanned no file",
+        "Semgrep skipped 2 files: exceeded_size_limit",
+    ]
+
+
 def test_what_pip_audit_skipped_is_said() -> None:
     document = {"dependencies": [{"name": "inhouse", "skip_reason": "not on PyPI"}], "fixes": []}
     parsed = read(document)

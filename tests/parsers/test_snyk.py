@@ -181,6 +181,14 @@ def test_failure_of_one_project_is_a_fatal_gap() -> None:
     ]
 
 
+def test_a_project_with_issues_that_lists_none_is_a_fatal_gap() -> None:
+    parsed = read([snyk(SNYK_ROW), {**snyk(), "ok": False, "projectName": "b"}])
+    assert [(g.message, g.fatal) for g in parsed.gaps] == [
+        ("b: Snyk found issues, and the report lists none", True)
+    ]
+    assert read({**snyk(), "ok": True}).gaps == []
+
+
 def test_windows_paths() -> None:
     assert one(SNYK_ROW, displayTargetFile="project-a\\pom.xml").location.uri == "project-a/pom.xml"
 

@@ -475,6 +475,22 @@ def test_suppressions(values: dict[str, Any], suppressed: bool) -> None:
             {"executionSuccessful": False, "exitCode": 2},
             [("Tool: the tool says that it failed with exit code 2", True)],
         ),
+        ({"executionSuccessful": "false"}, [("Tool: the tool says that it failed", True)]),
+        ({"exitCode": 0}, []),
+        ({"exitCode": 3}, [("Tool: the tool says that it failed with exit code 3", True)]),
+        ({"executionSuccessful": True, "exitCode": 3}, []),
+        (
+            {"executionSuccessful": True, "exitSignalName": "SIGKILL"},
+            [("Tool: the tool says that it failed: SIGKILL", True)],
+        ),
+        (
+            {"executionSuccessful": True, "exitSignalNumber": 9},
+            [("Tool: the tool says that it failed", True)],
+        ),
+        (
+            {"executionSuccessful": True, "processStartFailureMessage": "no such file"},
+            [("Tool: the tool says that it failed: no such file", True)],
+        ),
         (
             {
                 "toolExecutionNotifications": [
@@ -508,6 +524,16 @@ def test_gaps(invocation: dict[str, Any], gaps: list[tuple[str, bool]]) -> None:
     }
     parsed = _parse(_log(_run(driver=driver, invocations=[invocation])))
     assert [(gap.message, gap.fatal) for gap in parsed.gaps] == gaps
+
+
+def test_a_run_with_results_may_exit_with_another_code() -> None:
+    assert _parse(_log(_run(_result(), invocations=[{"exitCode": 1}]))).gaps == []
+
+
+@pytest.mark.parametrize(("part", "count"), [({"results": [{}]}, 1), ({"artifacts": [{}]}, 0)])
+def test_results_in_inline_external_properties_are_told(part: Any, count: int) -> None:
+    parsed = _parse({**_log(_run()), "inlineExternalProperties": [part]})
+    assert [gap.fatal for gap in parsed.gaps] == [True] * count
 
 
 def test_a_run_that_did_not_look_vouches_for_nothing() -> None:

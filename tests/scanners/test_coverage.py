@@ -150,6 +150,7 @@ def test_requirements_that_are_all_pinned_or_all_loose_are_not_counted(tmp_path:
 NOT_LOCKED = {
     "package.json": '{"optionalDependencies": {"a": "1"}}',
     "py/pyproject.toml": '[project.optional-dependencies]\nx = ["a"]\n',
+    "dynamic/pyproject.toml": '[tool.setuptools.dynamic]\ndependencies = {file = ["deps.in"]}\n',
     "group/pyproject.toml": '[tool.poetry.group.dev.dependencies]\na = "1"\n',
     "groups/pyproject.toml": '[dependency-groups]\ndev = ["a"]\n',
     "cfg/setup.cfg": "[options]\ninstall_requires =\n  a==1\n",

@@ -140,6 +140,9 @@ class SnykReport:
                     self._check(place, project, issue)
         if entry.get("filtered") is not None:
             self._ignored(entry, where)
+        if entry.get("ok") is False and not any(entry.get(key) for key in (*_ISSUES, "docker")):
+            sentence = f"{project.name or project.uri or 'a project'}: Snyk found issues, and the "
+            parsed.gaps.append(Gap(message=f"{sentence}report lists none", fatal=True))
         if image is None and "applications" in entry:
             for place, application in objects(parsed, entry, "applications", where):
                 name = project.image or project.name or "image"
