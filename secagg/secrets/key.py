@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import os
 import secrets
 import stat
@@ -43,6 +44,11 @@ def load_key(environment: Mapping[str, str] | None = None) -> bytes:
 def is_shared(environment: Mapping[str, str] | None = None) -> bool:
     """Tell whether the key comes from ``SECAGG_HMAC_KEY``, not from this installation."""
     return VARIABLE in (os.environ if environment is None else environment)
+
+
+def keyed_hash(key: bytes, data: bytes) -> str:
+    """Return the HMAC-SHA-256 of ``data`` under ``key``, in hexadecimal digits."""
+    return hmac.digest(key, data, "sha256").hex()
 
 
 def _key_file(environment: Mapping[str, str]) -> Path:

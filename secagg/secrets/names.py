@@ -8,12 +8,12 @@ masked. In any other name a keyed hash replaces the secret, so that two names st
 
 from __future__ import annotations
 
-import hmac
 import os
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote
 
+from secagg.secrets.key import keyed_hash
 from secagg.secrets.patterns import MASK
 from secagg.secrets.values import KnownValues
 from secagg.system.patterns import lazy
@@ -131,7 +131,7 @@ class ShownNames:
     def _marked(self, masked: str, real: str) -> str:
         """Put the keyed hash of ``real`` into the masks of ``masked``, and remember ``real``."""
         data = real.encode("utf-8", "surrogatepass")
-        digest = hmac.digest(self._key, b"name\0" + data, "sha256").hex()[:12]
+        digest = keyed_hash(self._key, b"name\0" + data)[:12]
         shown = masked.replace(MASK, f"[redacted-{digest}]")
         self._real[shown] = self._real[unquote(shown)] = real
         return shown

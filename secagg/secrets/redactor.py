@@ -7,7 +7,6 @@ a secret is hashed once more, with the key.
 
 from __future__ import annotations
 
-import hmac
 import operator
 import re
 from bisect import bisect_left
@@ -19,6 +18,7 @@ from typing import Any
 
 from secagg.jsonio.value import decode, encode
 from secagg.model.finding import Finding, Kind, SarifOrigin
+from secagg.secrets.key import keyed_hash
 from secagg.secrets.names import NAME_FIELDS, PATH_FIELDS, ShownNames
 from secagg.secrets.patterns import MASK
 from secagg.secrets.values import KnownValues
@@ -91,7 +91,6 @@ class Redactor:
         self._key = key
         self._names = ShownNames(key, self._mask_cached, tree)
         self._known = KnownValues()
-        self._ids: dict[str, str] = {}
         # Masked forms of short texts, most of which reports repeat.
         self._masked: dict[str, str] = {}
 
@@ -107,19 +106,13 @@ class Redactor:
 
         They are a keyed hash of a fixed text, and reveal no more of the key than other hashes do.
         """
-        return hmac.digest(self._key, b"secagg: the name of this key", "sha256").hex()[:16]
+        return keyed_hash(self._key, b"secagg: the name of this key")[:16]
 
     def identify(self, secret: Secret) -> str:
         """Return the keyed hash (HMAC-SHA-256) of ``secret``, and learn its value."""
-        value = secret.reveal().strip()
-        identity = self._ids.get(value)
-        if identity is None:
-            data = value.encode("utf-8", "surrogatepass")
-            digest = hmac.digest(self._key, data, "sha256").hex()
-            identity = self._ids[value] = f"hmac-sha256:{digest}"
-            if self._known.add(value):
-                self._masked.clear()
-        return identity
+        self.learn(secret)
+        data = secret.reveal().strip().encode("utf-8", "surrogatepass")
+        return f"hmac-sha256:{keyed_hash(self._key, data)}"
 
     def learn(self, secret: Secret) -> None:
         """Learn the value of ``secret``, without hashing it."""
@@ -164,8 +157,7 @@ class Redactor:
 
     def keyed(self, text: str) -> str:
         """Return the keyed hash of a text that may hold a secret, in hexadecimal digits."""
-        data = b"text\0" + text.encode("utf-8", "surrogatepass")
-        return hmac.digest(self._key, data, "sha256").hex()
+        return keyed_hash(self._key, b"text\0" + text.encode("utf-8", "surrogatepass"))
 
     def secret_lines(self, data: bytes) -> set[int]:
         """Return the numbers, from 1, of the lines of ``data`` (ended by LF) with a secret."""
@@ -278,11 +270,10 @@ def identify(redactor: Redactor, value: str | None, *, key: bool = False) -> str
     normal = value.replace("\r\n", "\n").replace("\r", "\n")
     if key or "-----BEGIN" in normal:
         lines = [line.strip() for line in _ESCAPED_BREAK.sub("\n", normal).split("\n")]
-        redactor.identify(Secret("\n".join(line for line in lines if line)))
+        redactor.learn(Secret("\n".join(line for line in lines if line)))
         body = [line for line in lines if line and not line.startswith("-----")]
         normal = "\n".join(body) if body else normal
-    if normal != value:
-        redactor.identify(Secret(value))
+    redactor.learn(Secret(value))
     return redactor.identify(Secret(normal))
 
 

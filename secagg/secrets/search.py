@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import re
+import string
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from itertools import product
@@ -34,11 +35,14 @@ from secagg.secrets.encodings import (
 )
 from secagg.secrets.patterns import ASSIGNMENTS, SHAPES
 
-# Letters and digits as escapes, which only few encoders write. A text without any of these, and
-# without JOINTS, has no view.
+# The characters of base64 as escapes: letters and digits, which few encoders escape, and "+" and
+# "/", which those of URLs and of JSON do. A text without any of these, and without JOINTS, has no
+# view.
+_CHARACTERS = f"{string.ascii_letters}{string.digits}+/"
 ESCAPES: tuple[bytes, ...] = (
-    *(f"%{code:02x}".encode() for code in range(0x30, 0x7B) if chr(code).isalnum()),
-    *(f"%{code:02X}".encode() for code in range(0x30, 0x7B) if chr(code).isalnum()),
+    *(f"%{ord(character):02x}".encode() for character in _CHARACTERS),
+    *(f"%{ord(character):02X}".encode() for character in _CHARACTERS),
+    b"\\/",
     *(f"%25{digit}".encode() for digit in "234567"),
     *(f"\\u00{digit}".encode() for digit in "234567"),
     *(f"\\x{digit}".encode() for digit in "234567"),
@@ -75,7 +79,7 @@ def _escape() -> re.Pattern[str]:
     return re.compile(
         r"%([0-9A-Fa-f]{2})|\\{1,8}u00([0-9A-Fa-f]{2})|\\{1,8}u\{0{0,6}([0-9A-Fa-f]{1,2})\}"
         r"|\\{1,8}x([0-9A-Fa-f]{2})|&#[xX]0{0,6}([0-9A-Fa-f]{1,2});|&#0{0,6}([0-9]{1,3});"
-        r"|(?<![A-Za-z0-9])0x([0-9A-Fa-f]{2})\b(?:,? ?(?=0x))?|\0"
+        r"|(?<![A-Za-z0-9])0x([0-9A-Fa-f]{2})\b(?:,? ?(?=0x))?|\0|\\{1,8}/"
     )
 
 
@@ -101,7 +105,7 @@ def joined(text: str) -> str:
 def _character(match: re.Match[str]) -> str:
     number = match.lastindex
     if number is None:
-        return ""
+        return "/" if match[0].endswith("/") else ""
     digits = match[number]
     code = int(digits, 10 if number == 6 else 16)
     return chr(code) if 0x20 <= code < 0x100 else ""
@@ -269,9 +273,14 @@ class SecretSearch:
             matches = self._find_matches(without_breaks, known_only)
             if matches:
                 encoded |= bool(self._collect(without_breaks, matches, None, anchors) & _ENCODED)
-        viewed = bool(marks & _VIEWED) and self._search_view(
-            data, marks, shapes, anchors, known_only
-        )
+        viewed = False
+        if marks & _VIEWED:
+            found = len(shapes) + len(anchors)
+            view = _view(data, marks)
+            matches = self._find_matches(view, known_only)
+            encoded_there = bool(self._collect(view, matches, shapes, anchors) & _ENCODED)
+            viewed = encoded_there or len(shapes) + len(anchors) > found
+            encoded |= encoded_there
         if shapes or anchors or encoded or viewed:
             forms = tuple([form for anchor in anchors for form in self._anchors.get(anchor, ())])
             parts = tuple([value for anchor in anchors for value in self._parts.get(anchor, ())])
@@ -302,30 +311,6 @@ class SecretSearch:
             for match in matches
             if match[0] >= views or match[0] in self._also_prefix
         ]
-
-    def _search_view(
-        self,
-        data: bytes,
-        marks: int,
-        shapes: set[int],
-        anchors: dict[bytes, None],
-        known_only: bool,
-    ) -> bool:
-        """Search the view of ``data``; tell whether it has more than ``shapes`` and ``anchors``."""
-        try:
-            text = data.decode("utf-8", "surrogatepass")
-        except UnicodeDecodeError:
-            return False
-        if marks & _ESCAPED:
-            text = unescaped(text)
-        if marks & _JOINED:
-            text = joined(text)
-        view = text.encode("utf-8", "surrogatepass")
-        shapes_before = set(shapes)
-        count = len(anchors)
-        matches = self._find_matches(view, known_only)
-        marks = self._collect(view, matches, shapes, anchors) if matches else 0
-        return bool(marks & _ENCODED) or len(anchors) > count or shapes != shapes_before
 
     def _collect(
         self,
@@ -373,6 +358,17 @@ class SecretSearch:
             if data[start : start + length].lower() in self._hex:
                 return True
         return encoded
+
+
+def _view(data: bytes, marks: int) -> bytes:
+    """Undo in ``data`` what the ``marks`` say: escapes, pieces of literals or both."""
+    # Bytes that are no UTF-8 stay as they are.
+    text = data.decode("utf-8", "surrogateescape")
+    if marks & _ESCAPED:
+        text = unescaped(text)
+    if marks & _JOINED:
+        text = joined(text)
+    return text.encode("utf-8", "surrogateescape")
 
 
 def _add(texts: dict[bytes, list[str]], anchor: str, text: str) -> None:

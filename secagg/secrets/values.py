@@ -11,7 +11,6 @@ from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from functools import cache
-from itertools import takewhile
 from threading import Lock
 
 from secagg.secrets.encodings import (
@@ -91,21 +90,18 @@ class KnownValues:
         self, data: bytes, *, is_json: bool = False, known_only: bool = False
     ) -> SearchResult | None:
         """Search ``data`` as :meth:`SecretSearch.search` does, for all values."""
-        searches = self._current()
-        result = searches[0][0].search(data, is_json=is_json, known_only=known_only)
-        if len(searches) == 1:
-            return result
-        for search, _ in searches[1:]:
+        result: SearchResult | None = None
+        for search, _ in self._current():
             other = search.search(data, is_json=is_json, known_only=known_only)
             if other is not None and result is not None:
-                result = SearchResult(
+                other = SearchResult(
                     result.shapes,
                     result.forms + other.forms,
                     result.parts + other.parts,
                     other.encoded or result.encoded,
                     other.viewed or result.viewed,
                 )
-            result = result or other
+            result = other or result
         return result
 
     def places(self, data: bytes) -> list[int]:
@@ -118,7 +114,7 @@ class KnownValues:
 
         A known value may be a part of a longer secret: covers keep the shape of the longer one.
         """
-        covered = self._covered(text, 0, shapes=shapes)
+        covered = self._covered(text, shapes=shapes)
         return text if covered is text else _covers().sub(MASK, covered)
 
     def lines(self, text: str) -> set[int]:
@@ -126,7 +122,7 @@ class KnownValues:
         numbers: set[int] = set()
         line = 1
         done = 0
-        for match in _covers().finditer(self._covered(text, 0)):
+        for match in _covers().finditer(self._covered(text, shapes=True)):
             start, end = match.span()
             line += text.count("\n", done, start)
             last = line + text.count("\n", start, end)
@@ -134,21 +130,20 @@ class KnownValues:
             line, done = last, end
         return numbers
 
-    def _covered(self, text: str, depth: int, *, shapes: bool = True) -> str:
-        """Cover every secret in ``text``, which comes from ``depth`` levels of base64."""
+    def _covered(self, text: str, *, shapes: bool) -> str:
+        """Cover every secret in ``text``; return ``text`` itself if there is none."""
         result = self.search(text.encode("utf-8", "surrogatepass"), known_only=not shapes)
         if result is None:
             return text
-        covered = self._cover_result(text, result, depth, shapes=shapes)
+        covered = self._cover_result(text, result, 0, shapes)
         if result.viewed:
             view = TextView.of(text).unescaped().joined()
-            covered_view = self._cover_result(view.text, result, depth, shapes=shapes)
+            covered_view = self._cover_result(view.text, result, 0, shapes)
             covered = _cover(covered, view.spans(_covered_places(view.text, covered_view)))
-        return text if covered == text else covered
+        return covered
 
-    def _cover_result(
-        self, text: str, result: SearchResult, depth: int, *, shapes: bool = True
-    ) -> str:
+    def _cover_result(self, text: str, result: SearchResult, depth: int, with_shapes: bool) -> str:
+        """Cover what ``result`` says of ``text``, which comes from ``depth`` levels of base64."""
         covered = text
         if result.forms:
             covered = _cover_broken(covered, result.forms)
@@ -156,8 +151,9 @@ class KnownValues:
         if result.parts:
             covered = _cover_parts(covered, result.parts)
         if result.encoded and depth < _DEEPEST:
-            runs = [(a, b) for a, b in runs_in(covered) if self._hides(covered[a:b], depth, shapes)]
-            covered = _cover(covered, runs)
+            runs = runs_in(covered)
+            hiding = [(a, b) for a, b in runs if self._hides(covered[a:b], depth, with_shapes)]
+            covered = _cover(covered, hiding)
         return _cover(covered, secret_spans(text, result.shapes))
 
     def _current(self) -> list[tuple[SecretSearch, list[str]]]:
@@ -182,7 +178,7 @@ class KnownValues:
             decoded = data.decode("utf-8", "replace")
             # Shapes match random bytes by chance.
             result = result._replace(shapes=result.shapes if data.isascii() else ())
-            if self._cover_result(decoded, result, depth + 1, shapes=with_shapes) != decoded:
+            if self._cover_result(decoded, result, depth + 1, with_shapes) != decoded:
                 return True
         return False
 
@@ -335,8 +331,7 @@ def _cover_parts(text: str, values: Iterable[str]) -> str:
 
 def _common_end(first: str, second: str) -> int:
     """Return the length of the common end of ``first`` and ``second``."""
-    pairs = zip(reversed(first), reversed(second), strict=False)
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    return _common_start(first[::-1], 0, second[::-1])
 
 
 def _covered_places(text: str, covered: str) -> Iterator[int]:
@@ -348,8 +343,6 @@ def _covered_places(text: str, covered: str) -> Iterator[int]:
 
 def _common_start(text: str, position: int, form: str) -> int:
     """Return how many characters of ``form`` are in ``text`` at ``position``."""
-    if text.startswith(form, position):
-        return len(form)
     low, high = 0, min(len(form), len(text) - position)
     while low < high:
         middle = (low + high + 1) // 2

@@ -8,6 +8,7 @@ import html
 import json
 import re
 import urllib.parse
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
@@ -334,6 +335,42 @@ def test_values_learned_one_by_one_need_few_searches() -> None:
     sizes = [len(values) for _, values in made._searches]
     assert sum(sizes) == len(_MADE)
     assert all(larger >= 4 * smaller for larger, smaller in pairwise(sizes))
+
+
+def _percent(text: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in text.encode())
+
+
+def _in_pieces(text: str) -> str:
+    """Write ``text`` as pieces of a literal, each too short to tell what it is."""
+    return "'" + "' + '".join(text[at : at + 6] for at in range(0, len(text), 6)) + "'"
+
+
+# Values whose base64 has a plus or a slash near its beginning, wherever the value begins.
+@pytest.mark.parametrize("value", ["~~~>>>???Zk3fW9qLx0", "k>~?z4LmX7pRtWq9Ls", VALUE])
+@pytest.mark.parametrize("user", ["", "u:", "us:", "user:"])
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda run: urllib.parse.quote(run, safe=""),
+        lambda run: urllib.parse.quote(run, safe="").replace("%2B", "%2b").replace("%2F", "%2f"),
+        lambda run: urllib.parse.quote(urllib.parse.quote(run, safe=""), safe=""),
+        # As PHP writes JSON.
+        lambda run: run.replace("/", "\\/"),
+        lambda run: run.replace("+", "\\u002b").replace("/", "\\u002F"),
+        lambda run: run.replace("+", "&#43;").replace("/", "&#x2F;"),
+        _percent,
+        _in_pieces,
+    ],
+    ids=["URL", "url", "URL-in-URL", "PHP", "JSON", "HTML", "percent", "pieces"],
+)
+def test_escaped_base64_is_decoded(value: str, user: str, write: Callable[[str], str]) -> None:
+    run = base64.b64encode(f"{user}{value} and the rest".encode()).decode().rstrip("=")
+    text = f"see <{write(run)}> there"
+    shown = known(value).mask(text)
+    assert re.findall("[A-Za-z0-9]+", shown.replace(MASK, "")) == ["see", "there"]
+    assert known(value).mask(text, shapes=False) == shown
+    assert known().mask(text) == text
 
 
 def test_base64_of_base64_is_decoded() -> None:
