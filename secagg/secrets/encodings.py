@@ -26,12 +26,16 @@ _SHORTEST_PART = 6
 _LONGEST_IN_PARTS = 512
 # What tools write in place of what they hide of a value.
 _MASKS = ("***", "...", "…", "•••", "###", "xxx", "XXX")
+# Other characters than letters, digits and "_.-~" that an encoder of URLs may leave.
+_SAFE = ("", "/", "/:@=&?+,;$!*'()")
 # Words of prose have at least one vowel in so many letters.
 _LETTERS_PER_VOWEL = 3.5
 # If a text determines fewer characters of its base64, it is encoded together with each character
 # that may follow: three characters of base64 are in half of all texts.
 _SHORTEST_ANCHOR = 4
 
+# Bytes before a text in its group of three, which base64 encodes together.
+_SHIFTS = range(3)
 _PRINTABLE = bytes(range(0x20, 0x7F))
 # Of a byte that follows, base64 determines the first six bits after a multiple of three bytes, the
 # first four after one more, and all after two more: so many bytes in a row look alike.
@@ -50,7 +54,7 @@ _PADDING = ("", "", "==", "=")
 
 def encoded_anchors(text: bytes) -> Iterator[bytes]:
     """Yield pieces of which the base64 or hexadecimal of any text with ``text`` in it has one."""
-    for shift in range(3):
+    for shift in _SHIFTS:
         if (shift + len(text)) * 4 // 3 - -(-shift * 4 // 3) >= _SHORTEST_ANCHOR:
             yield from _base64_at(text, shift)
         else:
@@ -62,17 +66,17 @@ def encoded_anchors(text: bytes) -> Iterator[bytes]:
 
 def base64_within(text: bytes) -> Iterator[bytes]:
     """Yield the base64 that ``text`` alone determines, at each of three alignments."""
-    for shift in range(3):
+    for shift in _SHIFTS:
         yield from _base64_at(text, shift)
 
 
 def nested_within(text: bytes) -> Iterator[bytes]:
     """Yield the same for ``text`` in base64 of base64, of hexadecimal and of UTF-16."""
-    wide = text.decode("utf-8", "replace").encode("utf-16-le", "surrogatepass")
+    wide = text.decode("utf-8", "replace").encode("utf-16-le")
     for once in (*base64_within(text), text.hex().encode()):
-        for shift in range(3):
+        for shift in _SHIFTS:
             yield _inner_base64(once, shift)
-    for shift in range(3):
+    for shift in _SHIFTS:
         yield _inner_base64(wide, shift)
 
 
@@ -200,7 +204,7 @@ def forms_of(value: str) -> Iterator[str]:
     yield value.replace("'", "\\'")
     yield value.replace("/", "\\/")
     raw = value.encode("utf-8", "surrogatepass")
-    for safe in ("", "/", "/:@=&?+,;$!*'()"):
+    for safe in _SAFE:
         quoted = urllib.parse.quote(raw, safe=safe)
         yield quoted
         yield re.sub(r"%[0-9A-F]{2}", lambda match: match[0].lower(), quoted)

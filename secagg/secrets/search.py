@@ -242,17 +242,16 @@ class SecretSearch:
             self._base64.update([encoded[:ANCHOR] for encoded in base64_within(raw)])
             self._hex.add(raw.hex().encode()[:ANCHOR])
         anchors = self._anchors.keys() | self._base64 | self._parts.keys()
-        self._lengths = sorted({len(anchor) for anchor in anchors}, reverse=True)
-        self._hex_lengths = sorted({len(anchor) for anchor in self._hex}, reverse=True)
+        self._lengths = {len(anchor) for anchor in anchors}
+        self._hex_lengths = {len(anchor) for anchor in self._hex}
         prefixes = {anchor[:_PREFIX] for anchor in anchors}
         for digits in self._hex:
             prefixes.update(_cases(digits[:_PREFIX]))
         numbers = {pattern: number for number, pattern in enumerate(literals.patterns)}
         self._also_prefix = {numbers[prefix] for prefix in prefixes if prefix in numbers}
         patterns = literals.patterns + sorted(prefixes - numbers.keys())
-        fast = len(patterns) < min(_MOST_FOR_DFA, size // _BYTES_A_PATTERN)
         self._find = ahocorasick_rs.BytesAhoCorasick(
-            patterns, implementation=ahocorasick_rs.Implementation.DFA if fast else None
+            patterns, implementation=_automaton(len(patterns), size)
         ).find_matches_as_indexes
 
     def search(
@@ -358,6 +357,12 @@ class SecretSearch:
             if data[start : start + length].lower() in self._hex:
                 return True
         return encoded
+
+
+def _automaton(patterns: int, size: int) -> ahocorasick_rs.Implementation | None:
+    """Return the kind of automaton for so many patterns and bytes of text; None for the usual."""
+    worth_it = patterns < _MOST_FOR_DFA and patterns * _BYTES_A_PATTERN < size
+    return ahocorasick_rs.Implementation.DFA if worth_it else None
 
 
 def _view(data: bytes, marks: int) -> bytes:

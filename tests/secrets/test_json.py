@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -126,6 +127,23 @@ def test_a_value_that_is_learned_late_is_masked_from_then_on(learn: str) -> None
     getattr(made, learn)(Secret(f"  {VALUE}\n"))
     assert made.mask_json(entry)["text"] == f"a {MASK} b"
     assert made.mask_json(entry)["text"] == f"a {MASK} b"
+
+
+def test_hashes_stay_the_same_in_each_version() -> None:
+    """Baselines, stores and other machines hold them. The first is of RFC 4231."""
+    made = Redactor(b"Jefe")
+    digest = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+    assert made.identify(Secret("what do ya want for nothing?")) == f"hmac-sha256:{digest}"
+    value = "Zk3f9-token"
+    made.learn(Secret(value))
+
+    def hashed(text: str) -> str:
+        return hmac.new(b"Jefe", text.encode(), "sha256").hexdigest()
+
+    assert made.keyed(value) == hashed(f"text\0{value}")
+    assert made.key_name == hashed("secagg: the name of this key")[:16]
+    digest = hashed(f"name\0{value}")
+    assert made.shown_path(f"a/{value}") == f"a/[redacted-{digest[:12]}]"
 
 
 def test_an_identity_is_a_hash_under_the_key() -> None:

@@ -117,6 +117,12 @@ def test_a_key_that_goes_at_once_is_told(tmp_path: Path, monkeypatch: pytest.Mon
     assert VARIABLE in str(caught.value.hint)
 
 
+def test_a_key_is_made_beside_other_files_of_secagg(tmp_path: Path) -> None:
+    (tmp_path / "secagg").mkdir()
+    (tmp_path / "secagg" / "history.db").touch()
+    assert len(load_key({"XDG_STATE_HOME": str(tmp_path)})) == 32
+
+
 def test_a_new_key_is_random_and_its_owner_s(tmp_path: Path) -> None:
     old = os.umask(0)
     try:

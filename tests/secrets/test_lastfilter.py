@@ -296,6 +296,21 @@ def test_a_value_around_a_public_path_is_masked(monkeypatch: pytest.MonkeyPatch)
             assert (json.loads(lastfilter.filtered_json(encode([text]))) == [text]) is public, text
 
 
+def test_a_public_path_within_a_public_path_uncovers_nothing_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The rest of the longer one is no secret, whichever of them comes first."""
+    monkeypatch.setenv("SECAGG_HMAC_KEY", "the key of this test")
+    with lastfilter.filtering():
+        made = lastfilter.run_redactor()
+        for value in ("Q7wK2zP9xY-1", VALUE):
+            made.identify(Secret(value))
+        for outer in ("a/Q7wK2zP9xY-1", "z/Q7wK2zP9xY-1"):
+            lastfilter.keep_paths([f"{outer}/m/{VALUE}", f"m/{VALUE}"])
+            text = f"see {outer}/m/{VALUE}"
+            assert json.loads(lastfilter.filtered_json(encode([text]))) == [text]
+
+
 def test_nothing_is_read_where_nothing_may_be_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         monkeypatch.delenv(name)

@@ -82,8 +82,11 @@ def test_two_names_never_become_one(names: list[str]) -> None:
 
 def test_an_address_with_credentials_is_no_path() -> None:
     made = redactor()
-    shown = made.shown_path(f"https://bot:{TOKEN}@git.example/x")
-    assert TOKEN not in shown
+    for text in ("https://bot:{}@git.example/x", "see HTTPS://{}@git.example"):
+        shown = made.shown_path(text.format(TOKEN))
+        # It names no file that anybody looks for, so it has no id.
+        assert TOKEN not in shown and "[redacted]" in shown
+        assert made.real_path(shown) == shown
 
 
 def test_words_of_a_report_are_left_where_they_are_words() -> None:

@@ -6,16 +6,22 @@ import base64
 import json
 import re
 
+import ahocorasick_rs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from secagg.jsonio.value import encode
+from secagg.secrets.encodings import encoded_anchors
 from secagg.secrets.patterns import SHAPES
 from secagg.secrets.search import (
+    ESCAPES,
+    JOINTS,
     SecretSearch,
     TextView,
+    _automaton,
     _broken_texts,
+    _literals,
     joined,
     unescaped,
 )
@@ -26,6 +32,12 @@ _ESCAPES = re.findall(
     r"%41 %7a %2541 \u0042 \\u0042 \u{43} \x44 &#x45; &#70; &#070; 0x47 % \ `` a \u00e9",
 )
 _PIECES = st.sampled_from([*_ESCAPES, "0x47, 0x48", "\0", '" + "', "' '", '\\" . \\"', " ", "9"])
+
+
+@pytest.fixture
+def new_literals() -> None:
+    """Have the literals of the shapes built anew, which a process does once."""
+    _literals.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -47,6 +59,8 @@ _PIECES = st.sampled_from([*_ESCAPES, "0x47, 0x48", "\0", '" + "', "' '", '\\" .
         ("10x5a", "10x5a"),
         ("0x5a, then", "Z, then"),
         ("Z\0k\0", "Zk"),
+        ("Z%2Fk%2B", "Z/k+"),
+        (r"Z\/k\\/\n", r"Z/k/\n"),
         ("%5", "%5"),
         ("&#x5a", "&#x5a"),
     ],
@@ -129,8 +143,13 @@ def test_the_part_with_line_ends_may_be_cut_off() -> None:
         ("see %70ass and %61 and 'pass' + 'age'", set()),
         ("see 'pass' + 'word' + '=' + 'x1y2'", {"shapes", "viewed"}),
         ("see %41KIAQWERTYUIOPASDFGH", {"shapes", "viewed"}),
+        # Base64 or hexadecimal that only the view has.
+        (f"see %57{base64.b64encode(VALUE.encode()).decode()[1:]}", {"encoded", "viewed"}),
+        (f"see '5a6b3' + '{VALUE.encode().hex()[5:]}'", {"encoded", "viewed"}),
+        (f"see %63{base64.b64encode(b'password=').decode()[1:]}", {"encoded", "viewed"}),
     ],
 )
+@pytest.mark.usefixtures("new_literals")
 def test_what_a_text_is_checked_for(text: str, checks: set[str]) -> None:
     search = SecretSearch([VALUE])
     for result in (
@@ -162,6 +181,7 @@ def test_what_a_text_is_checked_for(text: str, checks: set[str]) -> None:
         ("https://host.example", set()),
     ],
 )
+@pytest.mark.usefixtures("new_literals")
 def test_which_shapes_a_text_is_checked_for(text: str, names: set[str]) -> None:
     result = SecretSearch().search(text.encode())
     found = set() if result is None else {SHAPES[number].name for number in result.shapes}
@@ -208,6 +228,64 @@ def test_a_value_that_begins_with_a_literal_is_known_too() -> None:
     result = SecretSearch([value]).search(f"a {value}".encode(), known_only=True)
     assert result is not None and value in result.forms and not result.shapes
     assert SecretSearch([value]).places(f'["a {value}"]'.encode())[0] == 4
+
+
+@pytest.mark.usefixtures("new_literals")
+def test_each_literal_asks_for_its_shape_as_it_is_and_encoded() -> None:
+    search = SecretSearch()
+    literals = {literal for shape in SHAPES for literal in shape.literals}
+    for literal in literals:
+        numbers = {number for number, shape in enumerate(SHAPES) if literal in shape.literals}
+        # Words count before an assignment, addresses with credentials.
+        text = f"{literal}=user:word@host"
+        for data in (text.encode(), json.dumps(text)[1:-1].encode()):
+            result = search.search(data)
+            assert result is not None and numbers <= {*result.shapes}, literal
+        for anchor in {*encoded_anchors(literal.encode())} - {other.encode() for other in literals}:
+            result = search.search(b"." + anchor + b".")
+            assert result is not None and result.encoded, anchor
+
+
+@pytest.mark.parametrize("mark", [*ESCAPES, *JOINTS])
+def test_a_value_may_begin_where_an_escape_is(mark: bytes) -> None:
+    places = SecretSearch([VALUE]).places(b'["see' + mark + b'"]')
+    assert 5 in places
+
+
+@pytest.mark.parametrize(
+    ("patterns", "size", "fast"),
+    [
+        (1_000, 0, False),
+        (1_000, 1_000_000, False),
+        (1_000, 1_002_000, True),
+        (499_999, 1 << 40, True),
+        (500_000, 1 << 40, False),
+    ],
+)
+def test_the_fast_automaton_is_built_for_much_text_and_not_too_many_values(
+    patterns: int, size: int, fast: bool
+) -> None:
+    kind = ahocorasick_rs.Implementation.DFA if fast else None
+    assert _automaton(patterns, size) == kind
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        VALUE,
+        VALUE.lower(),
+        VALUE.encode().hex(),
+        base64.b64encode(VALUE.encode()).decode(),
+        base64.b64encode(base64.b64encode(VALUE.encode())).decode(),
+        # A value as it is has its JSON form, of which fewer characters are its own.
+        'K9"QZ4LMX7PRTWQ9LS',
+    ],
+)
+def test_less_than_twelve_characters_of_a_value_ask_for_no_check(written: str) -> None:
+    search = SecretSearch([VALUE, 'k9"Qz4LmX7pRtWq9Ls'])
+    for size in (11, 12):
+        result = search.search(json.dumps([written[:size]]).encode(), is_json=True)
+        assert (result is not None) is (size == 12)
 
 
 def test_a_literal_that_also_begins_a_value_is_no_shape_among_known_values() -> None:

@@ -23,6 +23,17 @@ from secagg.secrets.values import KnownValues, _places
 VALUE = "Zk3fW9qLx0TnB7vRp2YsQ8uH"
 
 
+ASSIGNED = "password=Tr0ub4dor3 and more"
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def _percent(text: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in text.encode())
+
+
 def known(*values: str) -> KnownValues:
     made = KnownValues()
     for value in values:
@@ -126,6 +137,10 @@ def test_no_change_of_a_value_is_a_word() -> None:
         ("twelvewordsx", True),
         ("passw0rd", True),
         ("passWord", True),
+        ("pAssword", True),
+        ("PASSWORd", True),
+        ("PASSWORD", False),
+        ("pass-ord", True),
         ("pass-Word", True),
         ("12345678", True),
         ("123.4567", True),
@@ -301,10 +316,26 @@ def test_a_secret_over_several_lines_is_on_each_of_them() -> None:
         (f"password=Tr0ub4dor3 {VALUE}", f"password=Tr0ub4dor3 {MASK}"),
         ("cGFzc3dvcmQ9VHIwdWI0ZG9yMyBhbmQgbW9yZQ==", "cGFzc3dvcmQ9VHIwdWI0ZG9yMyBhbmQgbW9yZQ=="),
         ("'pass' + 'word=Tr0ub4dor3'", "'pass' + 'word=Tr0ub4dor3'"),
+        # The base64 of a known value is decoded, and the one of a shape stays beside it.
+        (f"{_base64(VALUE)} {_base64(ASSIGNED)}", f"{MASK} {_base64(ASSIGNED)}"),
+        (
+            f"{_percent(_base64(VALUE))} {_percent(_base64(ASSIGNED))}",
+            f"{MASK} {_percent(_base64(ASSIGNED))}",
+        ),
+        (
+            f"{_base64(_base64(VALUE))} {_base64(_base64(ASSIGNED))}",
+            f"{MASK} {_base64(_base64(ASSIGNED))}",
+        ),
     ],
 )
-def test_shapes_may_be_left_out(text: str, expected: str) -> None:
+@pytest.mark.parametrize("late", [False, True])
+def test_shapes_may_be_left_out(text: str, expected: str, late: bool) -> None:
+    """Also where a value that was learned later has a search of its own."""
     made = known(VALUE)
+    if late:
+        made = known(*_MADE[:8])
+        made.mask("")
+        made.add(VALUE)
     assert made.mask(text, shapes=False) == expected
     assert made.mask(text) != expected
     clean = "a clean text"
@@ -335,10 +366,6 @@ def test_values_learned_one_by_one_need_few_searches() -> None:
     sizes = [len(values) for _, values in made._searches]
     assert sum(sizes) == len(_MADE)
     assert all(larger >= 4 * smaller for larger, smaller in pairwise(sizes))
-
-
-def _percent(text: str) -> str:
-    return "".join(f"%{byte:02X}" for byte in text.encode())
 
 
 def _in_pieces(text: str) -> str:
@@ -376,8 +403,40 @@ def test_escaped_base64_is_decoded(value: str, user: str, write: Callable[[str],
 def test_base64_of_base64_is_decoded() -> None:
     run = VALUE
     for _ in range(2):
-        run = base64.b64encode(run.encode()).decode()
+        run = _base64(run)
         assert known(VALUE).mask(f"a {run} b") == f"a {MASK} b"
+    # Once more is decoded where a text has other base64; and no more often, whatever it holds.
+    once, deeper = _base64(VALUE), _base64(run)
+    assert known(VALUE).mask(f"{once} {deeper}") == f"{MASK} {MASK}"
+    deepest = _base64(deeper)
+    assert known(VALUE).mask(f"{once} {deepest}") == f"{MASK} {deepest}"
+
+
+@pytest.mark.parametrize("size", range(8, 16))
+def test_half_of_a_short_value_is_masked_at_either_end(size: int) -> None:
+    """And six characters at least; less tells little, and may stand in any text."""
+    value = "Q7wK2zP9xY4vB3c"[:size]
+    least = max(6, (size + 1) // 2)
+    made = known(value)
+    for part in (value[:least], value[-least:]):
+        assert made.mask(f"see {part} there") == f"see {MASK} there"
+    for part in (value[: least - 1], value[1 - least :]):
+        assert made.mask(f"see {part} there") == f"see {part} there"
+
+
+def test_a_text_that_only_looks_like_a_secret_stays_the_same_object() -> None:
+    """The last filter writes such a text as it is."""
+    value = f"{VALUE}-and-more-of-it"
+    for text in (
+        f"the beginning {value[:13]}",
+        f"base64 of it {_base64(value[:14])}",
+        f"escaped {_percent(value[:13])}",
+        f"broken {value[:6]}\n{value[6:13]}",
+        f"a part {value[10:20]}",
+    ):
+        made = known(value)
+        assert made.search(text.encode(), known_only=True) is not None, text
+        assert made.mask(text) is text
 
 
 def test_a_short_value_has_forms_of_its_encodings() -> None:
