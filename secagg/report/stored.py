@@ -155,7 +155,8 @@ class StoredQuestion:
         self._listed = ""
         self.states = frozenset(map(str, filters.states or ACTIVE))
         self.related = [*self._in_branches(), *self._conditions(filters)]
-        self.matching = [*self.related, self.in_states(filters.states or ACTIVE)]
+        self.in_asked_states = self.in_states(filters.states or ACTIVE)
+        self.matching = [*self.related, self.in_asked_states]
 
     def select(
         self, *columns: Any, related: bool = False, starts: Any = None

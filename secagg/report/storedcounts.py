@@ -20,7 +20,8 @@ _P = t.current_problem.c
 # The days up to which a problem counts for an age.
 AGES = {"up to 7 days": 7, "up to 30 days": 30, "up to 90 days": 90}
 OLDER = "older"
-_UNDECIDED = and_(_P.fixed_at.is_(None), _P.decided.is_(None), _P.excepted.is_(None))
+# What holds for an open problem that nobody has decided about: for most of them.
+UNDECIDED = and_(_P.fixed_at.is_(None), _P.decided.is_(None), _P.excepted.is_(None))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -96,22 +97,22 @@ def weeks(
 def _summary(question: StoredQuestion) -> StoredSummary:
     severities, ages = dict.fromkeys(SEVERITY_LABELS, 0), dict.fromkeys([*AGES, OLDER], 0)
     repositories: dict[str, Count] = {}
-    total, late, opened = 0, 0, 0
+    total, late, undecided = 0, 0, 0
     # PostgreSQL answers this from an index alone.
     counts = [
         func.count().filter(condition)
         for condition in (
-            _UNDECIDED,
+            UNDECIDED,
             *(_P.first_seen >= day for day in _age_limits(question.today)),
         )
     ]
     for row in _counted(question, _P.branch_id, *counts):
-        branch, label, oldest, number, passed, undecided, *young = row
+        branch, label, oldest, number, passed, opened, *young = row
         repository, _ = question.branches[branch]
         _add(repositories, repository, label, oldest, number, passed)
         total += number
         late += passed
-        opened += undecided
+        undecided += opened
         severities[label] += number
         for name, more, fewer in zip(ages, [*young, number], [0, *young], strict=True):
             ages[name] += more - fewer
@@ -119,7 +120,9 @@ def _summary(question: StoredQuestion) -> StoredSummary:
         total=total,
         overdue=late,
         by_severity=severities,
-        by_state=_by_state(question, opened),
+        by_state=count_by_state(
+            question, undecided if str(ShownState.OPEN) in question.states else None
+        ),
         by_age=ages,
         repositories=sorted(repositories.values(), key=worst_first),
         owners=sorted(_by_owner(question).values(), key=worst_first),
@@ -152,16 +155,16 @@ def _by_owner(question: StoredQuestion) -> dict[str, Count]:
     return owned
 
 
-def _by_state(question: StoredQuestion, opened: int) -> dict[str, int]:
-    """Count by state; ``opened`` of those that match are open because nobody has decided."""
+def count_by_state(question: StoredQuestion, undecided: int | None) -> dict[str, int]:
+    """Count the related problems by state; so many are :data:`UNDECIDED`, or None if unknown."""
     by_state = dict.fromkeys(map(str, ShownState), 0)
-    by_state[str(ShownState.OPEN)] = opened
     # Without groups PostgreSQL shares the work among processes.
     counts = (func.count().filter(question.state == state) for state in by_state)
     counted = question.select(*counts, related=True)
-    if str(ShownState.OPEN) in question.states:
+    if undecided is not None:
+        by_state[str(ShownState.OPEN)] = undecided
         # Few are left.
-        counted = counted.where(not_(_UNDECIDED))
+        counted = counted.where(not_(UNDECIDED))
     numbers = question.connection.execute(counted).one()
     for state, number in zip(by_state, numbers, strict=True):
         by_state[state] += number

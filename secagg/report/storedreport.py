@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from itertools import islice
 from typing import Any, Protocol, overload
 
-from sqlalchemy import ColumnElement, Integer, Select, Text, and_, case, func, literal, or_
+from sqlalchemy import ColumnElement, Integer, Select, Text, and_, case, func, literal, or_, true
 
 from secagg.history import current
 from secagg.history import tables as t
@@ -30,22 +30,22 @@ from secagg.report.query import (
     sections_of,
 )
 from secagg.report.standing import (
-    ACTIVE,
     SEVERITY_LABELS,
     WORST_FIRST,
     LastRuns,
-    ShownState,
     newest_runs,
 )
 from secagg.report.stored import LocalStore, StoredQuestion, StoreScope
+from secagg.report.storedcounts import UNDECIDED, count_by_state
 from secagg.report.upgrades import Upgrade, best_of, has_best, order_of_group, upgrades
 from secagg.system.dates import utc_today
 
 _P = t.current_problem.c
 # How many groups of problems that one upgrade may close are looked at first.
 _GROUPS = 50
+# Groups that are read from the database at once.
+_ROWS = 5000
 _SHOWN_RANKS = {str(s): s.rank for s in Severity} | {SEVERITY_LABELS[-1]: Severity.HIGH.rank}
-_NEW, _REOPENED, _FIXED = "new", "reopened", "fixed"
 
 
 class ClosableStore(LocalStore, Protocol):
@@ -233,7 +233,6 @@ def overview(
     newest = newest_runs(runs)
     result = Overview(
         by_severity={label: Change() for label in SEVERITY_LABELS},
-        by_state=dict.fromkeys(map(str, ShownState), 0),
         last_run=newest[0] if newest else None,
         incomplete=[run for run in newest[1:] if run.verdict == "incomplete"],
         runs=len(runs),
@@ -244,34 +243,42 @@ def overview(
 
 
 def _count(question: StoredQuestion, runs: Sequence[RunRecord], result: Overview, top: int) -> None:
-    """Count by severity, state, change and component, all in one pass over the rows."""
+    """Count by severity, state, change and component.
+
+    PostgreSQL shares the work among processes where it can tell how many groups there are: none
+    is made by an expression.
+    """
     starts = question.starts_of(LastRuns.of(runs))
     since = starts.c.value
-    change = case(
-        (and_(_P.fixed_at.is_not(None), _P.fixed_at >= since), literal(_FIXED)),
-        (or_(_P.fixed_at.is_not(None), ~question.active), literal("")),
-        (_P.reopened_at >= since, literal(_REOPENED)),
-        (_P.first_seen >= since, literal(_NEW)),
-        else_=literal(""),
+    is_reopened = and_(question.active, _P.reopened_at >= since)
+    conditions = (
+        UNDECIDED,
+        question.in_asked_states,
+        and_(question.in_asked_states, question.overdue),
+        and_(_P.fixed_at.is_not(None), _P.fixed_at >= since),
+        is_reopened,
+        and_(question.active, _P.first_seen >= since, is_reopened.is_not(true())),
     )
-    groups = (_P.branch_id, _P.component, _P.severity, question.state, change, question.late)
-    counted = question.select(*groups, func.count(), related=True, starts=starts)
+    counts = (func.count().filter(condition) for condition in conditions)
+    counted = question.select(_P.severity, *counts, related=True, starts=starts)
+    undecided = 0
+    for label, *numbers in question.connection.execute(counted.group_by(_P.severity)):
+        opened, total, overdue, fixed, reopened, new = numbers
+        result.by_severity[label] = Change(count=total, more=reopened + new, fewer=fixed)
+        result.total += total
+        result.overdue += overdue
+        result.fixed += fixed
+        result.reopened += reopened
+        result.new += new
+        undecided += opened
+    result.by_state = count_by_state(question, undecided)
     components: defaultdict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
     branches: set[int] = set()
-    rows = question.connection.execute(counted.group_by(*groups))
-    for branch, component, label, state, what, passed, number in rows:
-        result.by_state[state] += number
-        of_label = result.by_severity[label]
-        if what:
-            setattr(result, what, getattr(result, what) + number)
-            of_label.more += 0 if what == _FIXED else number
-            of_label.fewer += number if what == _FIXED else 0
-        if state in question.states:
-            result.total += number
-            of_label.count += number
-            result.overdue += number if passed and state in ACTIVE else 0
-            branches.add(branch)
-            components[component, *question.branches[branch]][label] += number
+    groups = (_P.branch_id, _P.component, _P.severity)
+    listed = question.select(*groups, func.count()).group_by(*groups)
+    for branch, component, label, number in question.connection.execute(listed):
+        branches.add(branch)
+        components[component, *question.branches[branch]][label] += number
     result.several = len(branches) > 1
     worst = sorted(
         components.items(), key=lambda item: (*(-item[1][label] for label in WORST_FIRST), item[0])
@@ -328,7 +335,7 @@ def _upgrades(question: StoredQuestion, top: int) -> list[Upgrade]:
 
 def _rows_of(question: StoredQuestion, grouped: Select[*tuple[Any, ...]]) -> Iterator[Any]:
     """Yield the groups in order; the database counts all of them for each part that it gives."""
-    start, size = 0, _GROUPS
+    start, size = 0, _ROWS
     while rows := question.connection.execute(grouped.limit(size).offset(start)).all():
         yield from rows
-        start, size = start + size, size * 50
+        start, size = start + size, size * 10
