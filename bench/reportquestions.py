@@ -132,6 +132,10 @@ def questions(store: Store) -> dict[str, Callable[[], object]]:
     chosen = random.Random(1)  # noqa: S311 (not for secrets)
     last = LastRuns.of(store.newest_runs(default_branches=True))
     names = sorted({name for name, _ in last.started})
+    with store.reading() as connection:
+        advisory = connection.execute(
+            text("SELECT rule_id FROM current_problem WHERE rule_id LIKE 'CVE-%' LIMIT 1")
+        ).scalar_one()
 
     def rows(filters: Filters | None = None, *sort: str, **scope: str) -> Page:
         asked = StoreScope(**scope) if scope else every  # type: ignore[arg-type]
@@ -163,7 +167,7 @@ def questions(store: Store) -> dict[str, Callable[[], object]]:
             Filters(owners=frozenset({"@acme/payments"})), "age"
         ),
         "of one package": lambda: rows(Filters(packages=frozenset({"openssl"}))),
-        "of one advisory": lambda: rows(Filters(ids=frozenset({"CVE-2023-12345"}))),
+        "of one advisory": lambda: rows(Filters(ids=frozenset({advisory}))),
         "search of two words": lambda: rows(Filters(text="tokio exhaust")),
         "search without a hit": lambda: rows(Filters(text="nothing-like-this")),
         "new since the last run": lambda: rows(Filters(new_since=last)),

@@ -162,7 +162,10 @@ INDEXED = frozenset({"component", "files", "ids", "owners", "packaged"})
 """The columns of current problems whose texts PostgreSQL has in an index (revision 0009)."""
 QUESTION_INDEXES = frozenset(
     f"ix_current_problem_{name}"
-    for name in (*INDEXED, "worst", "decided_owner", "first_seen", "due", "counts", "long")
+    for name in (
+        *(*INDEXED, "worst", "decided_owner", "first_seen", "due", "long"),
+        *("counts", "owned", "settled"),
+    )
 )
 """The indexes for questions in PostgreSQL."""
 

@@ -59,7 +59,7 @@ _BATCH = 500
 # A question about so many branches looks up what they have; one about more, what the store has.
 _FEW_BRANCHES = 50
 # Up to so many values of a column are looked up in its index one by one.
-_STEPS = 2000
+_STEPS = 10_000
 
 
 class LocalStore(Protocol):
@@ -116,9 +116,11 @@ def page(
     """
     with store.reading() as connection:
         question = StoredQuestion(connection, scope, filters, today)
-        total = question.total() if after is None else None
+        if after is None:
+            rows, following, total = question.first_rows(sort, limit, details=details)
+            return Page(rows=rows, after=following, total=total)
         rows, following = question.rows(sort, after, limit, details=details)
-        return Page(rows=rows, after=following, total=total)
+        return Page(rows=rows, after=following, total=None)
 
 
 class StoredQuestion:
@@ -185,18 +187,44 @@ class StoredQuestion:
     ) -> tuple[list[Problem], str | None]:
         """Return the rows of a page, and the cursor after it; None at the end."""
         order = self._order(sort)
-        statement = self.select(_P.branch_id, _P.finding_id, *(column for column, _ in order))
+        statement = self._ordered(order)
         if after is not None:
             columns = [column for column, _ in order]
             statement = statement.where(beyond(order, values_of(after, sort, columns)))
-        statement = statement.order_by(
-            *(column.desc() if down else column for column, down in order)
-        ).limit(limit + 1)
-        rows = self.connection.execute(statement).all()
-        keys = [(row[0], row[1]) for row in rows[:limit]]
-        more = len(rows) > limit and bool(keys)
-        problems = current.load(self.connection, keys, self.today, details=details)
-        return problems, cursor_of(sort, rows[limit - 1][2:]) if more else None
+        rows = self.connection.execute(statement.limit(limit + 1)).all()
+        return self._page(rows, sort, limit, len(order), details=details)
+
+    def first_rows(
+        self, sort: Sequence[str], limit: int, *, details: bool
+    ) -> tuple[list[Problem], str | None, int]:
+        """Return the rows of the first page, the cursor after it, and how many match in all."""
+        if not self._with_text:
+            rows, following = self.rows(sort, None, limit, details=details)
+            return rows, following, self.total()
+        # No index has the order of what a search finds, so the rows are all read once.
+        order = self._order(sort)
+        counted = self._ordered(order).add_columns(func.count().over()).limit(limit + 1)
+        found = self.connection.execute(counted).all()
+        problems, following = self._page(found, sort, limit, len(order), details=details)
+        return problems, following, found[0][-1] if found else 0
+
+    def _ordered(self, order: Sequence[tuple[Any, bool]]) -> Select[*tuple[Any, ...]]:
+        """Select the keys and what they are sorted by, in order."""
+        statement = self.select(_P.branch_id, _P.finding_id, *(column for column, _ in order))
+        return statement.order_by(*(column.desc() if down else column for column, down in order))
+
+    def _page(
+        self, rows: Sequence[Any], sort: Sequence[str], limit: int, keys: int, *, details: bool
+    ) -> tuple[list[Problem], str | None]:
+        """Load the problems of ``rows``, of which one more than ``limit`` tells of a next page."""
+        loaded = current.load(
+            self.connection,
+            [(row[0], row[1]) for row in rows[:limit]],
+            self.today,
+            details=details,
+        )
+        more = len(rows) > limit > 0
+        return loaded, cursor_of(sort, rows[limit - 1][2 : 2 + keys]) if more else None
 
     def each(self, sort: Sequence[str], *, details: bool) -> Iterator[Problem]:
         """Yield all rows in order; a few are in memory at a time."""

@@ -15,6 +15,7 @@ from secagg.report.filters import Filters
 from secagg.report.query import NO_OWNER
 from secagg.report.standing import SEVERITY_LABELS, WORST_FIRST, ShownState
 from secagg.report.stored import LocalStore, StoredQuestion, StoreScope
+from secagg.report.storedsql import in_index
 
 _P = t.current_problem.c
 # The days up to which a problem counts for an age.
@@ -144,9 +145,12 @@ def _counted(
 
 def _by_owner(question: StoredQuestion) -> dict[str, Count]:
     owned: dict[str, Count] = {}
-    # PostgreSQL shares the work among processes only if it can tell how many owners there are.
+    undecided = _P.decided_owner.is_(None)
+    # PostgreSQL shares the work among processes only if it can tell how many owners there are, and
+    # has the owners in an index unless their text is long.
     for owners, where in (
-        (_P.owners, _P.decided_owner.is_(None)),
+        (_P.owners, and_(undecided, in_index(_P.owners, True))),
+        (_P.owners, and_(undecided, in_index(_P.owners, False))),
         (question.owners, _P.decided_owner.is_not(None)),
     ):
         for names, *counts in _counted(question, owners, where=where):

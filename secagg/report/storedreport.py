@@ -88,12 +88,13 @@ class StoredAnswer(Answer):
     def __init__(self, question: StoredQuestion, query: Query, *, details: bool) -> None:
         self.question = question
         self._details = details
-        self._total = question.total()
         self._rows: Sequence[Problem]
         if query.limit is None:
+            self._total = question.total()
             self._rows = StoredRows(question, query.sort, self._total, details)
         else:
-            self._rows, _ = question.rows(query.sort, None, query.limit, details=details)
+            rows, _, self._total = question.first_rows(query.sort, query.limit, details=details)
+            self._rows = rows
 
     @property
     def rows(self) -> Sequence[Problem]:

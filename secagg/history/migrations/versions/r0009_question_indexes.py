@@ -32,12 +32,27 @@ _INDEXES: dict[str, tuple[str, str | None]] = {
 # The rows of a page by their due day; those without one come last.
 _DUE = f"ix_{_TABLE}_due"
 _DUE_DAY = "coalesce(due, '9999-12-31')"
-# All that counts of open and overdue problems need, so that they read no rows. None is long.
-_COUNTS = f"ix_{_TABLE}_counts"
-_COUNTED = (
-    *("kind", "fixed_at", "decision_id", "decided", "decision_expires"),
-    *("excepted", "exception_expires", "due", "first_seen", "reopened_at"),
-)
+# By name, the columns and the rows of indexes that have all that counts need, so that they read no
+# rows: of open and overdue problems, of those of an owner, and of the few that are not just open.
+# None of these columns is long; owners are left out where they are.
+_STATE = ("fixed_at", "decision_id", "decided", "decision_expires", "excepted", "exception_expires")
+_COUNTED: dict[str, tuple[tuple[str, ...], tuple[str, ...], str | None]] = {
+    f"ix_{_TABLE}_counts": (
+        ("branch_id", "severity"),
+        ("kind", *_STATE, "due", "first_seen", "reopened_at"),
+        None,
+    ),
+    f"ix_{_TABLE}_owned": (
+        ("owners", "severity"),
+        ("branch_id", *_STATE, "due", "first_seen"),
+        "decided_owner IS NULL AND length(owners) <= 500",
+    ),
+    f"ix_{_TABLE}_settled": (
+        ("branch_id", "severity"),
+        _STATE,
+        "NOT (fixed_at IS NULL AND decided IS NULL AND excepted IS NULL)",
+    ),
+}
 # Tables with small rows. Large ones would be slower to look through without their own ids.
 _SMALL = ("sighting", "epss", "alias", "standing")
 _ORDER = f"ix_{_TABLE}_worst"
@@ -53,7 +68,7 @@ def upgrade() -> None:
         _create(concurrently=False)
         return
     with context.autocommit_block():
-        for name in (*_INDEXES, _DUE, _COUNTS):
+        for name in (*_INDEXES, _DUE, *_COUNTED):
             # One that was not completed is not valid, and would stay so.
             op.drop_index(name, _TABLE, if_exists=True, postgresql_concurrently=True)
         _create(concurrently=True)
@@ -61,7 +76,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     if op.get_context().dialect.name == "postgresql":
-        for name in (*_INDEXES, _DUE, _COUNTS):
+        for name in (*_INDEXES, _DUE, *_COUNTED):
             op.drop_index(name, _TABLE)
         return
     op.create_index(_ORDER, _TABLE, ["worst"])
@@ -94,10 +109,12 @@ def _create(*, concurrently: bool) -> None:
             postgresql_concurrently=concurrently,
         )
     op.create_index(_DUE, _TABLE, [sa.text(_DUE_DAY)], postgresql_concurrently=concurrently)
-    op.create_index(
-        _COUNTS,
-        _TABLE,
-        ["branch_id", "severity"],
-        postgresql_include=_COUNTED,
-        postgresql_concurrently=concurrently,
-    )
+    for name, (columns, included, rows) in _COUNTED.items():
+        op.create_index(
+            name,
+            _TABLE,
+            list(columns),
+            postgresql_include=included,
+            postgresql_where=None if rows is None else sa.text(rows),
+            postgresql_concurrently=concurrently,
+        )
