@@ -14,15 +14,13 @@ from secagg.history.currentcolumns import names_in
 from secagg.report.filters import Filters
 from secagg.report.query import NO_OWNER
 from secagg.report.standing import SEVERITY_LABELS, WORST_FIRST, ShownState
-from secagg.report.stored import LocalStore, StoredQuestion, StoreScope
+from secagg.report.stored import UNDECIDED, LocalStore, StoredQuestion, StoreScope
 from secagg.report.storedsql import in_index
 
 _P = t.current_problem.c
 # The days up to which a problem counts for an age.
 AGES = {"up to 7 days": 7, "up to 30 days": 30, "up to 90 days": 90}
 OLDER = "older"
-# What holds for an open problem that nobody has decided about: for most of them.
-UNDECIDED = and_(_P.fixed_at.is_(None), _P.decided.is_(None), _P.excepted.is_(None))
 
 
 @dataclass(slots=True, kw_only=True)

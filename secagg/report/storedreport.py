@@ -35,8 +35,8 @@ from secagg.report.standing import (
     LastRuns,
     newest_runs,
 )
-from secagg.report.stored import LocalStore, StoredQuestion, StoreScope
-from secagg.report.storedcounts import UNDECIDED, count_by_state
+from secagg.report.stored import UNDECIDED, LocalStore, StoredQuestion, StoreScope
+from secagg.report.storedcounts import count_by_state
 from secagg.report.upgrades import Upgrade, best_of, has_best, order_of_group, upgrades
 from secagg.system.dates import utc_today
 
