@@ -23,6 +23,7 @@ from typing import Any
 from secagg_parsers.places import Places
 
 from secagg.errors import ReportError
+from secagg.jsonio.reading import is_list
 from secagg.model.finding import Finding, Kind
 from secagg.parsing import ParseContext, ParsedReport, RawReport, choose
 from secagg.secrets.redactor import Redactor
@@ -105,7 +106,7 @@ def _native(report: RawReport, parsed: ParsedReport, expected: Mapping[str, Any]
         yield "raw_rows", parsed.reported - parsed.suppressed, expected["raw_rows"]
     if "projects" in expected:
         document = report.document
-        projects = document if isinstance(document, list) else [document]
+        projects = list(document) if is_list(document) else [document]
         inner = [a for p in projects for a in p.get("applications") or []]
         yield "projects", len(projects) + len(inner), expected["projects"]
     if "verified" in expected:

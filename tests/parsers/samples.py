@@ -458,6 +458,13 @@ LOG_LINE: Json = {
     "msg": "running source",
 }
 
+
+def finished(*, verified: int = 0, unverified: int = 0) -> Json:
+    """The last line of TruffleHog's log."""
+    counts = {"verified_secrets": verified, "unverified_secrets": unverified}
+    return {**LOG_LINE, "msg": "finished scanning", "chunks": 12, "bytes": 3456, **counts}
+
+
 TRUFFLEHOG_2: Json = {
     "branch": "origin/main",
     "commit": f"take {TOKEN} out",
@@ -563,7 +570,12 @@ SAMPLES: dict[str, list[bytes]] = {
         b"[]",
     ],
     "trufflehog": [
-        lines(LOG_LINE, trufflehog(), trufflehog(DecoderName="BASE64", Verified=True)),
+        lines(
+            LOG_LINE,
+            trufflehog(),
+            trufflehog(DecoderName="BASE64", Verified=True),
+            finished(verified=1, unverified=1),
+        ),
         lines(
             trufflehog(SourceMetadata={"Data": {"S3": {"bucket": "b", "file": "k", "link": "l"}}}),
             trufflehog(

@@ -44,7 +44,7 @@ def entries() -> list[dict[str, Any]]:
         "with_code_flows": 1,
         "sample": ["py/sql-injection"],
     }
-    hog = {"findings": 2, "other_lines": 1, "verified": 1, "sample": [["AWS", "keys.txt"]]}
+    hog = {"findings": 2, "other_lines": 2, "verified": 1, "sample": [["AWS", "keys.txt"]]}
     leaks = {"findings": 2, "sample": [["github-pat", "settings.py", 3]]}
     return [
         {"file": "trivy/0", "tool": "trivy", "expected": trivy},

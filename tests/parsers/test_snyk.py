@@ -181,6 +181,18 @@ def test_failure_of_one_project_is_a_fatal_gap() -> None:
     ]
 
 
+@pytest.mark.parametrize("ok", [True, False])
+def test_a_failure_beside_issues_is_a_fatal_gap(ok: bool) -> None:
+    entry = {**snyk(SNYK_ROW), "ok": ok, "error": f"time is up, {samples.TOKEN}", "path": "b"}
+    for report in (entry, [entry], [entry, snyk()]):
+        parsed = read(report)
+        assert len(parsed.findings) == 1
+        (gap,) = parsed.gaps
+        assert gap.message.startswith("Snyk failed in b: time is up")
+        assert gap.fatal
+        assert samples.TOKEN not in gap.message
+
+
 def test_a_project_with_issues_that_lists_none_is_a_fatal_gap() -> None:
     parsed = read([snyk(SNYK_ROW), {**snyk(), "ok": False, "projectName": "b"}])
     assert [(g.message, g.fatal) for g in parsed.gaps] == [

@@ -20,6 +20,8 @@ from tests.parsers.samples import (
     MAIL,
     TOKEN,
     TRUFFLEHOG_2,
+    Json,
+    finished,
     lines,
     trufflehog,
 )
@@ -169,6 +171,44 @@ class TestLines:
         gaps = read(lines(trufflehog(), error, fatal)).gaps
         assert [gap.fatal for gap in gaps] == [False, True]
         assert TOKEN not in repr(gaps)
+
+    @pytest.mark.parametrize(
+        ("said", "messages"),
+        [
+            ([LOG_LINE, finished(unverified=2)], []),
+            # One line tells of the end of all sources.
+            ([LOG_LINE, LOG_LINE, finished(unverified=2)], []),
+            ([finished(verified=1, unverified=1)], []),
+            # Log lines of another level only, or of a version that counts nothing.
+            ([{**LOG_LINE, "msg": "using 8 workers"}], []),
+            ([LOG_LINE, {**LOG_LINE, "msg": "finished scanning"}], []),
+            ([LOG_LINE], ["TruffleHog's log does not say that the scan finished"]),
+            # The outputs of two scans in one file; the second broke off.
+            (
+                [LOG_LINE, finished(unverified=2), LOG_LINE],
+                ["TruffleHog's log does not say that the scan finished"],
+            ),
+            (
+                [LOG_LINE, finished(verified=1, unverified=2)],
+                ["TruffleHog counted 3 secrets, and its output lists 2"],
+            ),
+            (
+                [finished(unverified=2), finished(verified=1)],
+                ["TruffleHog counted 3 secrets, and its output lists 2"],
+            ),
+        ],
+    )
+    def test_a_log_that_says_less_than_a_whole_scan(
+        self, said: list[Json], messages: list[str]
+    ) -> None:
+        parsed = read(lines(said[0], trufflehog(), trufflehog(Verified=True), *said[1:]))
+        assert [gap.message for gap in parsed.gaps] == messages
+        assert all(gap.fatal for gap in parsed.gaps)
+
+    def test_a_log_alone(self) -> None:
+        assert read(lines(LOG_LINE, finished())).gaps == []
+        assert [gap.fatal for gap in read(lines(LOG_LINE, LOG_LINE)).gaps] == [True]
+        assert [gap.fatal for gap in read(lines(LOG_LINE, finished(verified=1))).gaps] == [True]
 
     def test_a_line_that_cannot_be_read_is_a_problem(self) -> None:
         text = lines(trufflehog()) + b'{"Raw": \n{"a": 1}\n' + lines(trufflehog())

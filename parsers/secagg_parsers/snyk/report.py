@@ -66,6 +66,7 @@ class SnykReport:
     def _read(self, projects: Sequence[Any], *, one: bool, by_project: bool) -> ParsedReport:
         self._by_project = by_project
         failures: list[str] = []
+        read = 0
         all_projects = with_redactor(projects, self._redactor, "vulnerabilities")
         for index, (entry, redactor) in enumerate(all_projects):
             where = "" if one else f"[{index}]."
@@ -85,13 +86,16 @@ class SnykReport:
                     )
                 add_problem(self._parsed, f"[{index}]", "the entry has no list of issues")
             else:
+                if isinstance(said := entry.get("error"), str) and said:
+                    failures.append(self._sentence(entry, said))
                 self._project(entry, where, None, redactor)
+                read += 1
                 if by_project:
                     self._merge_projects()
         self._merge_projects()
         self._parsed.findings += self._findings
         self._parsed.problems += self._problems
-        if failures and len(failures) == len(projects):
+        if failures and not read and len(failures) == len(projects):
             raise ReportError(
                 failures[0],
                 report=self._report.name,
@@ -113,6 +117,9 @@ class SnykReport:
             if entry.get("ok") is not False:
                 return None
             message = "no reason given"
+        return self._sentence(entry, message)
+
+    def _sentence(self, entry: Entry, message: str) -> str:
         path = entry.get("path")
         place = f" in {path}" if isinstance(path, str) and path not in ("", ".") else ""
         return f"Snyk failed{self._mask[place]}: {reason(self._context.redactor, message)}"

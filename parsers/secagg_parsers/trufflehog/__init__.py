@@ -10,6 +10,7 @@ The output of TruffleHog, line by line: findings, log lines, and what was cut of
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from secagg.errors import ReportError
@@ -84,6 +85,9 @@ _UNREAD = "encountered errors"
 
 
 _BAD = ("error", "fatal", "panic", "dpanic")
+_STARTED, _FINISHED = "running source", "finished scanning"
+# Members of the last log line. They count what was printed: after --results and deduplication.
+_COUNTS = ("verified_secrets", "unverified_secrets")
 
 
 def entries_of(
@@ -94,12 +98,15 @@ def entries_of(
     Raises :class:`ReportError` if there is neither a finding nor a log line.
     """
     entries: list[tuple[str, Entry]] = []
+    log = _Log()
     if report.error is None:
         document = report.document
         items = document if is_list(document) else [document]
         for index, item in enumerate(items):
-            _sort(f"[{index}]" if items is document else "line 1", item, entries, context, parsed)
+            where = f"[{index}]" if items is document else "line 1"
+            _sort(where, item, entries, log, context, parsed)
         if not items or entries or parsed.reported or is_log_line(document):
+            parsed.gaps += log.gaps(len(entries))
             return entries
         raise _refused(report, None)
     lines = 0
@@ -118,16 +125,42 @@ def entries_of(
             else:
                 add_problem(parsed, where, _why(error, offset_in(report.data, data, at)))
         else:
-            _sort(where, item, entries, context, parsed)
+            _sort(where, item, entries, log, context, parsed)
     if not lines:
         raise _refused(report, 0)
+    parsed.gaps += log.gaps(len(entries))
     return entries
+
+
+@dataclass(slots=True)
+class _Log:
+    """What the log says of the scan, where it is in the output too (``2>&1``)."""
+
+    unfinished: bool = False
+    secrets: int = 0
+
+    def add(self, line: Entry) -> None:
+        if line.get("msg") == _STARTED:
+            self.unfinished = True
+        elif line.get("msg") == _FINISHED:
+            self.unfinished = False
+            numbers = (line.get(name) for name in _COUNTS)
+            self.secrets += sum(number for number in numbers if type(number) is int)
+
+    def gaps(self, listed: int) -> Iterator[Gap]:
+        """Yield why the output of ``listed`` findings is not that of a whole scan."""
+        if self.unfinished:
+            yield Gap(message="TruffleHog's log does not say that the scan finished", fatal=True)
+        elif self.secrets > listed:
+            message = f"TruffleHog counted {self.secrets} secrets, and its output lists {listed}"
+            yield Gap(message=message, fatal=True)
 
 
 def _sort(
     where: str,
     item: Any,
     entries: list[tuple[str, Entry]],
+    log: _Log,
     context: ParseContext,
     parsed: ParsedReport,
 ) -> None:
@@ -136,6 +169,7 @@ def _sort(
         entries.append((where, item))
     elif is_log_line(item):
         level, sentence = str(item.get("level")).lower(), str(item.get("msg"))
+        log.add(item)
         if level.startswith(_BAD):
             fatal = not level.startswith("error") or sentence.startswith(_UNREAD)
             message = f"TruffleHog logged: {reason(context.redactor, sentence)}"
