@@ -20,7 +20,7 @@ from secagg.decisions.scope import Scope
 from secagg.errors import ConfigError
 from secagg.jsonio.members import stripped_text
 from secagg.model.problem import State
-from secagg.packages.purl import PurlPattern, exact_purl
+from secagg.packages.purl import PurlPattern, exact_purl, is_purl
 from secagg.policy.decision import DecisionSource, PolicyException
 from secagg.policy.selectors import normal_id
 from secagg.system.dates import Ceiling, parse_time
@@ -174,12 +174,13 @@ def _statements(value: Any, document: Mapping[str, Any], source: str) -> Iterato
 def _image(product: Any) -> PurlPattern | None:
     """Return the purl of a product that is a container image (type oci); else None."""
     text = _purl(product)
-    if text is None or not text.startswith("pkg:oci/"):
+    if text is None:
         return None
     try:
-        return exact_purl(text)
+        purl = exact_purl(text)
     except ValueError:
         return None
+    return purl if purl.kind == "oci" else None
 
 
 def _names(vulnerability: Any) -> tuple[str, ...]:
@@ -224,7 +225,7 @@ def _purls(products: Any, *, skip_unreadable: bool) -> tuple[tuple[PurlPattern, 
 
 def _purl(component: Any) -> str | None:
     if isinstance(component, str):
-        return component if component.startswith("pkg:") else None
+        return component if is_purl(component) else None
     if not isinstance(component, dict):
         return None
     identifiers = component.get("identifiers")
@@ -232,7 +233,7 @@ def _purl(component: Any) -> str | None:
     if purl is not None:
         return purl
     identifier = stripped_text(component.get("@id"))
-    return identifier if identifier is not None and identifier.startswith("pkg:") else None
+    return identifier if identifier is not None and is_purl(identifier) else None
 
 
 def _moment(value: Mapping[str, Any], document: Mapping[str, Any]) -> Any:

@@ -105,7 +105,7 @@ def current_rows(
         _ids(problem),
         clean(problem.component or "."),
         *(None if name is None else clean(name) for name in _package(problem)),
-        _packaged(problem),
+        packaged(problem),
         _several(problem.tools),
         len(problem.tools),
         _several(owners),
@@ -155,7 +155,7 @@ def _package(problem: Problem) -> tuple[str | None, ...]:
     return problem.package, problem.package_type, problem.version
 
 
-def _packaged(problem: Problem) -> str | None:
+def packaged(problem: Problem) -> str | None:
     """Join the type, name, version and purl of a package; None without one."""
     if problem.package is None:
         return None

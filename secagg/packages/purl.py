@@ -56,7 +56,11 @@ class PurlPattern(Struct, frozen=True, kw_only=True):
         if self.version is None and self.namespace is None and not self.qualifiers:
             return True
         purl = _parsed(package.purl) if package.purl else None
-        answers = (self._namespace(purl), self._version(package, purl), self._qualifiers(purl))
+        answers = (
+            self._namespace(purl),
+            self._version(package, purl),
+            self._qualifiers(package, purl),
+        )
         if False in answers:
             return False
         return None if None in answers else True
@@ -80,13 +84,20 @@ class PurlPattern(Struct, frozen=True, kw_only=True):
             return any(self.version_glob.matches(key) for key in keys)
         return self.version in keys
 
-    def _qualifiers(self, purl: PackageURL | None) -> bool | None:
+    def _qualifiers(self, package: Package, purl: PackageURL | None) -> bool | None:
         if not self.qualifiers:
             return True
         if purl is None:
             return None
         qualifiers = purl.qualifiers if isinstance(purl.qualifiers, dict) else {}
-        return all(qualifiers.get(key) == value for key, value in self.qualifiers)
+        answers: set[bool | None] = set()
+        for key, value in self.qualifiers:
+            if key not in qualifiers and package.type in DISTRIBUTION_TYPES:
+                # Not every tool names the distribution or the architecture.
+                answers.add(None)
+            else:
+                answers.add(qualifiers.get(key) == value)
+        return False if False in answers else None if None in answers else True
 
 
 @lru_cache(maxsize=4096)
@@ -94,10 +105,13 @@ def purl_pattern(text: str) -> PurlPattern:
     """Read a purl in which ``*`` matches within a part of a name or version, and ``**`` several.
 
     A pattern with one part only (``pkg:maven/org.example.*``, ``pkg:golang/*``) matches the whole
-    name, namespace included. Raises ``ValueError`` with the reason where it is not valid.
+    name, namespace included; a type alone with a wildcard (``pkg:*``), all packages of such types.
+    Raises ``ValueError`` with the reason where it is not valid.
     """
     text = checked(text.strip())
     body, _, query = text.partition("?")
+    if "/" not in body and is_wild(body):
+        body += "/**"
     if "#" in text:
         raise ValueError("a purl with a subpath (#) covers no package")
     match = _FORM.fullmatch(body)
@@ -134,23 +148,18 @@ def exact_purl(text: str) -> PurlPattern:
     return purl_pattern(text)
 
 
-def package_test(
-    patterns: Iterable[str], *, versions: bool
-) -> Callable[[Package | None], bool | None]:
+def package_test(patterns: Iterable[str]) -> Callable[[Package | None], bool | None]:
     """Make a test of whether a package matches one of ``patterns``; None where that is not known.
 
-    A pattern is a purl, or a name if it does not begin with ``pkg:``. Without ``versions`` only a
-    purl's type and name count. An invalid purl matches no package.
+    A pattern is a purl, or a name if it does not begin with ``pkg:``. Raises ``ValueError`` for a
+    purl that is not valid.
     """
     purls, names = [], []
     for pattern in filter(None, map(str.strip, patterns)):
-        if not is_purl(pattern):
+        if is_purl(pattern):
+            purls.append(purl_pattern(pattern))
+        else:
             names.append(pattern)
-            continue
-        try:
-            purls.append(purl_pattern(pattern if versions else _without_version(pattern)))
-        except ValueError:
-            continue
 
     def answer(package: Package) -> bool | None:
         return any(_has_name(package, name) for name in names) or fits_any(package, purls)
@@ -174,16 +183,22 @@ def is_purl(pattern: str) -> bool:
     return pattern.strip()[:4].lower() == "pkg:"
 
 
+def package_pattern(text: str) -> str:
+    """Return ``text``, a purl or a name. Raises ``ValueError`` for a purl that is not valid."""
+    if is_purl(text):
+        purl_pattern(text)
+    return text
+
+
 def check_pattern(pattern: str) -> None:
     """Raise :class:`UsageError` for a purl that is not valid."""
-    if is_purl(pattern):
-        try:
-            purl_pattern(pattern)
-        except ValueError as error:
-            raise UsageError(
-                f"--package: {pattern.strip()!r}: {error}",
-                hint="a name without pkg: is of any type",
-            ) from None
+    try:
+        package_pattern(pattern)
+    except ValueError as error:
+        raise UsageError(
+            f"--package: {pattern.strip()!r}: {error}",
+            hint="a name without pkg: is of any type",
+        ) from None
 
 
 def _has_name(package: Package, name: str) -> bool:
@@ -257,15 +272,6 @@ def _parsed(purl: str) -> PackageURL | None:
         return PackageURL.from_string(purl)
     except ValueError:
         return None
-
-
-def _without_version(purl: str) -> str:
-    """A purl up to the package's name; a purl with a type only matches all packages of it."""
-    body = purl.partition("#")[0].partition("?")[0]
-    head, slash, last = body.rpartition("/")
-    # An unencoded @ in front begins a scope (pkg:npm/@types/node), not a version.
-    name = last[:1] + last[1:].partition("@")[0]
-    return f"{head}{slash}{name}" if slash or not is_wild(name) else f"{name}/**"
 
 
 def _fits(location: Location, image: PurlPattern) -> bool | None:

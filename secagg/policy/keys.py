@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from secagg.model.finding import Kind, Severity, Vulnerability
+from secagg.model.finding import Kind, Package, Severity, Vulnerability
 from secagg.packages.components import component_of
 from secagg.packages.purl import package_test
 from secagg.policy.decision import BaselineState, Cause
@@ -120,12 +120,15 @@ def _cwe(expected: list[str]) -> Ask:
 
 
 def _package(expected: list[str]) -> Ask:
-    test = package_test(expected, versions=False)
+    test = package_test(expected)
 
     def ask(s: Subject) -> Answer:
-        # A member without a package contradicts no other, as with exceptions.
+        # A member without a package contradicts no other, as with exceptions, nor does one of
+        # which too little is known.
         answers = {test(member.package) for member in s.group.members if member.package is not None}
-        return None if answers >= {True, False} else True in answers
+        if answers >= {True, False} or answers == {None}:
+            return None
+        return True in answers
 
     return ask
 
@@ -279,6 +282,13 @@ def _text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def _package_text(package: Package | None) -> str:
+    """A package's name, with its version where that is known."""
+    if package is None:
+        return "none"
+    return f"{package.name}@{package.version}" if package.version else package.name
+
+
 def _list_text(values: Iterable[object]) -> str:
     return ", ".join(sorted({str(value) for value in values if value is not None})) or "none"
 
@@ -317,7 +327,7 @@ _ACTUAL: Mapping[str, Callable[[Subject], str]] = {
     "rule": lambda s: _list_text(m.rule_id for m in s.group.members),
     "advisory": lambda s: _list_text(advisories(s)),
     "cwe": lambda s: _list_text(s.finding.cwes),
-    "package": lambda s: _text(s.finding.package.name) if s.finding.package else "none",
+    "package": lambda s: _package_text(s.finding.package),
     "path": lambda s: _list_text(m.location.uri for m in s.group.members),
     "component": lambda s: component_of(s.finding),
     "fix_available": _vulnerability_text(lambda s, v: bool(v.fixed_versions)),

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Annotated
 
 from secagg.model.finding import Kind, Severity
+from secagg.packages.purl import package_pattern
 from secagg.policy.decision import Action, Cause, DecisionSource
 from secagg.policy.notation import (
     Day,
@@ -75,10 +76,10 @@ class Match(FileModel, kw_only=True):
         default=None, min_length=1, description="globs of CVE, GHSA or other advisory ids"
     )
     cwe: OneOrMany[Cwe] | None = key(default=None, min_length=1)
-    package: OneOrMany[str] | None = key(
+    package: OneOrMany[Annotated[str, after(package_pattern)]] | None = key(
         default=None,
         min_length=1,
-        description="globs of purls (pkg:npm/lodash) or of names; versions do not count",
+        description="globs of purls (pkg:npm/lodash, with or without a version) or of names",
     )
     path: OneOrMany[str] | None = key(
         default=None, min_length=1, description="patterns as in .gitignore, from the root"

@@ -113,7 +113,6 @@ def check_names(layer: Layer, policy: Policy, tree: Tree) -> Iterator[CheckMessa
             yield from _paths(layer, match, loc, tree)
             yield from _components(layer, match, loc, tree)
             yield from _tools(layer, match, loc, tools)
-            yield from _packages(layer, match, loc)
 
 
 def _sample_name(wildcard: re.Match[str]) -> str:
@@ -197,18 +196,6 @@ def _tools(layer: Layer, match: Match, loc: Loc, tools: Collection[str]) -> Iter
                 code="unknown-tool",
                 text=f"no tool is known as {glob!r}",
                 advice=f"did you mean {similar}? if it is another, name it under known_tools",
-            )
-
-
-def _packages(layer: Layer, match: Match, loc: Loc) -> Iterator[CheckMessage]:
-    for number, glob in enumerate(match.package or []):
-        name = glob.removeprefix("pkg:")
-        if name != glob and not any(sign in name for sign in "*?[/"):
-            yield CheckMessage(
-                where=_value_place(layer, (*loc, "package"), number),
-                code="package-matches-nothing",
-                text=f"{glob!r} lacks the type that every purl has",
-                advice=f"write pkg:npm/{name} with its type, or {name} for any type",
             )
 
 

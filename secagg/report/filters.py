@@ -140,7 +140,7 @@ def predicates(filters: Filters, today: datetime.date) -> list[Predicate]:
 
         for pattern in filters.packages:
             check_pattern(pattern)
-        checks.append(partial(_of_package, package_test(filters.packages, versions=True)))
+        checks.append(partial(_of_package, package_test(filters.packages)))
     if filters.ids:
         checks.append(_id_test(filters.ids))
     if filters.older_than is not None:

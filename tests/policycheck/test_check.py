@@ -166,12 +166,6 @@ def test_a_policy_as_people_write_them_is_clean(root: Path) -> None:
             "unknown-tool",
             "no tool is known as 'git-leaks'",
         ),
-        (
-            "{name: a, match: {package: pkg:lodash}, action: fail}",
-            "3:23",
-            "package-matches-nothing",
-            "'pkg:lodash' lacks the type that every purl has",
-        ),
     ],
 )
 def test_one_mistake_is_one_message(
