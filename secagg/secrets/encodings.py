@@ -224,6 +224,8 @@ def forms_of(value: str) -> Iterator[str]:
 def _short_encodings(value: str) -> Iterator[str]:
     """Yield base64 and hexadecimal of a value so short that they are no run to be decoded."""
     raw = value.encode("utf-8", "surrogatepass")
+    # To its last character and padding, if nothing else is encoded with it.
+    yield binascii.b2a_base64(raw, newline=False).decode()
     for encoded in base64_within(raw):
         yield encoded.decode()
     yield raw.hex()
