@@ -111,8 +111,8 @@ def _composer(text: str) -> bool:
     return any(name not in _PLATFORM and not name.startswith("ext-") for name in required)
 
 
-def _has_pattern(pattern: str) -> Callable[[str], bool]:
-    """A test for a pattern in a manifest that is a program or is not worth parsing."""
+def has_pattern(pattern: str) -> Callable[[str], bool]:
+    """Make a test for a pattern in a manifest that is a program or is not worth parsing."""
     # The pattern is compiled on use: few commands read manifests.
     return lambda text: re.search(pattern, text, re.MULTILINE) is not None
 
@@ -147,7 +147,7 @@ MANIFESTS = (
         ecosystem="pypi",
         names=("setup.py",),
         locks=_PYTHON_LOCKS,
-        declares=_has_pattern(r"^[^#\n]*\b(?:install_requires|extras_require)\b"),
+        declares=has_pattern(r"^[^#\n]*\b(?:install_requires|extras_require)\b"),
     ),
     Manifest(
         ecosystem="pypi",
@@ -162,6 +162,13 @@ MANIFESTS = (
         names=("requirements*.txt",),
         others=("requirements.txt", "requirements.in"),
     ),
+    Manifest(
+        ecosystem="pypi",
+        names=("requirements*.in",),
+        locks=_PYTHON_LOCKS,
+        declares=has_pattern(r"^[ \t]*[\w-]"),
+        component=False,
+    ),
     Manifest(ecosystem="cargo", names=("Cargo.toml",), locks=("Cargo.lock",), declares=_cargo),
     Manifest(
         ecosystem="golang",
@@ -175,7 +182,7 @@ MANIFESTS = (
         ecosystem="maven",
         names=("build.gradle", "build.gradle.kts"),
         locks=("gradle.lockfile",),
-        declares=_has_pattern(r"\bdependencies\b"),
+        declares=has_pattern(r"\bdependencies\b"),
         snyk=(("build.gradle", "build.gradle.kts"),),
     ),
     Manifest(
@@ -185,14 +192,14 @@ MANIFESTS = (
         ecosystem="maven",
         names=("build.sbt",),
         locks=("build.sbt.lock",),
-        declares=_has_pattern("libraryDependencies"),
+        declares=has_pattern("libraryDependencies"),
         component=False,
     ),
     Manifest(
         ecosystem="nuget",
         names=("*.csproj", "*.fsproj", "*.vbproj"),
         locks=("packages.lock.json", "packages.config"),
-        declares=_has_pattern(r"<PackageReference[\s>]"),
+        declares=has_pattern(r"<PackageReference[\s>]"),
         above=("Directory.Packages.props",),
         others=("project.assets.json",),
         component=False,
@@ -206,9 +213,16 @@ MANIFESTS = (
     ),
     Manifest(
         ecosystem="gem",
+        names=("*.gemspec",),
+        locks=("Gemfile.lock",),
+        declares=has_pattern(r"^[^#\n]*\.add_(?:runtime_)?dependency\b"),
+        component=False,
+    ),
+    Manifest(
+        ecosystem="gem",
         names=("Gemfile", "gems.rb"),
         locks=("Gemfile.lock",),
-        declares=_has_pattern(r"^\s*(?:gem|gemspec)\b"),
+        declares=has_pattern(r"^[ \t]*(?:gem|gemspec)\b"),
         others=("gems.locked",),
         component=False,
     ),
@@ -216,21 +230,21 @@ MANIFESTS = (
         ecosystem="swift",
         names=("Package.swift",),
         locks=("Package.resolved",),
-        declares=_has_pattern(r"\.package\("),
+        declares=has_pattern(r"\.package\("),
         component=False,
     ),
     Manifest(
         ecosystem="cocoapods",
         names=("Podfile",),
         locks=("Podfile.lock",),
-        declares=_has_pattern(r"^\s*pod\b"),
+        declares=has_pattern(r"^[ \t]*pod\b"),
         component=False,
     ),
     Manifest(
         ecosystem="pub",
         names=("pubspec.yaml",),
         locks=("pubspec.lock",),
-        declares=_has_pattern(
+        declares=has_pattern(
             r"^dependencies:[^\n]*\n(?:[ \t]*(?:#[^\n]*)?\n)*[ \t]+(?!flutter:)\w"
         ),
         component=False,
@@ -239,7 +253,7 @@ MANIFESTS = (
         ecosystem="hex",
         names=("mix.exs",),
         locks=("mix.lock",),
-        declares=_has_pattern(r"\{\s*:\w+\s*,\s*[\"'~]|\{\s*:\w+\s*,\s*(?:git|github|path|hex):"),
+        declares=has_pattern(r"\{\s*:\w+\s*,\s*[\"'~]|\{\s*:\w+\s*,\s*(?:git|github|path|hex):"),
         above=("mix.lock",),
         component=False,
     ),
@@ -247,7 +261,7 @@ MANIFESTS = (
         ecosystem="conan",
         names=("conanfile.txt", "conanfile.py"),
         locks=("conan.lock",),
-        declares=_has_pattern(r"^\s*\[requires\]\s*\n\s*[^\[\s]|\brequires\s*(?:=|\()"),
+        declares=has_pattern(r"^[ \t]*\[requires\][ \t]*\r?\n\s*[^\[\s]|\brequires\s*(?:=|\()"),
         component=False,
     ),
 )

@@ -23,6 +23,7 @@ from secagg.packages.manifests import (
     locks_of,
     mapping,
 )
+from secagg.packages.unchecked import UNCHECKED
 from secagg.system.files import MIB, read_regular, walk
 from secagg.system.tomltext import loads_toml
 
@@ -57,10 +58,12 @@ def unread_manifests(
             if path not in reported and (reason := _why_needed(root, path)):
                 yield f"{path} was not read: {reason}"
         for name in names:
+            path = _join(directory, name)
+            if any(m.is_named(name) and _declares(m, root, path) for m in UNCHECKED):
+                yield f"{path} has dependencies of a kind that Trivy does not check"
             manifest = next((m for m in MANIFESTS if m.is_named(name)), None)
             if manifest is None:
                 continue
-            path = _join(directory, name)
             if beside_it := [lock for lock in manifest.locks if lock in locks]:
                 yield from _not_held(root, manifest, path, [_join(directory, x) for x in beside_it])
                 continue

@@ -9,6 +9,7 @@ import pytest
 
 from secagg.packages.components import find_components
 from secagg.packages.manifests import MANIFESTS
+from secagg.packages.unchecked import UNCHECKED
 from secagg.scanners.coverage import unpinned, unread_manifests
 
 CARGO = '[[package]]\nname = "a"\nversion = "1.0.0"\n'
@@ -168,6 +169,8 @@ NOT_LOCKED = {
     "pubspec.yaml": "name: a\ndependencies:\n  http: ^1.0.0\n",
     "mix.exs": 'defp deps do\n  [{:plug, "~> 1.0"}]\nend\n',
     "conanfile.txt": "[requires]\nzlib/1.2.11\n",
+    "requirements.in": "# direct ones\ndjango\n",
+    "a.gemspec": 'Gem::Specification.new do |s|\n  s.add_dependency "rails", "5.0"\nend\n',
 }
 
 
@@ -194,6 +197,63 @@ def test_other_manifests_without_dependencies_are_not_told(
     tmp_path: Path, name: str, text: str
 ) -> None:
     assert complaints(tmp_path, {name: text}) == []
+
+
+def test_compiled_requirements_and_a_gems_lock_file_cover(tmp_path: Path) -> None:
+    files = {name: NOT_LOCKED[name] for name in ("requirements.in", "a.gemspec")}
+    locks = {"requirements.txt": "django==5.0\n", "Gemfile.lock": "    rails (5.0)\n"}
+    assert complaints(tmp_path, {**files, **locks}, set(locks)) == []
+
+
+# By name, a text with dependencies, and one without.
+UNCHECKED_MANIFESTS = {
+    "deno.json": ('{"imports": {"a": "npm:lodash@4"}}', '{"imports": {"a": "./a.ts"}}'),
+    "deno.jsonc": ('// c\n{"imports": {"a": "jsr:@std/path"}}', '// c\n{"tasks": {}}'),
+    "bower.json": ('{"dependencies": {"jquery": "1"}}', '{"name": "a"}'),
+    "environment.yml": (
+        "dependencies:\n  - python=3.9\n  - pip:\n    - django==2.0\n",
+        "name: a\ndependencies:\n  - python=3.9\n  - pip\n",
+    ),
+    "pixi.toml": ('[dependencies]\nopenssl = "1.1"\n', "[dependencies]\n"),
+    "paket.dependencies": ("source x\nnuget Newtonsoft.Json 9\n", "source x\n"),
+    "vcpkg.json": ('{"dependencies": ["openssl"]}', '{"dependencies": []}'),
+    "Cartfile": ('github "A/A" ~> 4.0\n', "# github A/A\n"),
+    "a.podspec": ('s.dependency "AFNetworking"\n', 's.name = "a"\n'),
+    "Project.toml": ('[deps]\nHTTP = "cd3eb016"\n', 'name = "A"\n'),
+    "DESCRIPTION": ("Package: a\nImports:\n    jsonlite\n", "A description.\nImports: none\n"),
+    "renv.lock": ('{"Packages": {"a": {}}}', '{"Packages": {}}'),
+    "a.cabal": ("library\n  build-depends: aeson\n", "library\n"),
+    "package.yaml": ("dependencies:\n- aeson\n", "name: a\n"),
+    "cpanfile": ("requires 'Mojolicious', '8';\n", "requires 'perl', '5.10';\n"),
+    "project.clj": ('(defproject a "1" :dependencies [[ring "1"]])', '(defproject a "1")'),
+    "deps.edn": ('{:deps {ring/ring {:mvn/version "1"}}}', '{:paths ["src"]}'),
+    "ivy.xml": ('<dependencies><dependency org="a"/></dependencies>', "<dependencies/>"),
+    "rebar.config": ('{deps, [{cowboy, "1.0.0"}]}.', "{deps, []}."),
+    "a-1.rockspec": ('dependencies = {"luasocket"}\n', 'dependencies = {"lua >= 5.1"}\n'),
+    "elm.json": ('{"dependencies": {"direct": {"elm/core": "1"}}}', '{"dependencies": {}}'),
+    "a.opam": ('depends: ["lwt"]\n', 'depends: ["ocaml"]\n'),
+    "dub.json": ('{"dependencies": {"vibe-d": "0.8"}}', '{"name": "a"}'),
+    "shard.yml": ("dependencies:\n  kemal:\n    github: a/b\n", "name: a\n"),
+    "a.nimble": ('requires "jester"\n', 'requires("nim >= 1.0")\n'),
+    "build.zig.zon": (".{ .dependencies = .{ .x = .{} } }", ".{ .dependencies = .{} }"),
+}
+
+
+@pytest.mark.parametrize("name", UNCHECKED_MANIFESTS)
+def test_a_manifest_that_no_scanner_checks_is_told(tmp_path: Path, name: str) -> None:
+    declares, empty = UNCHECKED_MANIFESTS[name]
+    sentence = f"app/{name} has dependencies of a kind that Trivy does not check"
+    # Trivy names the files of some, of whose packages it has no advisories.
+    for read in (set(), {f"app/{name}"}):
+        assert complaints(tmp_path, {f"app/{name}": declares}, read) == [sentence]
+    assert complaints(tmp_path, {f"app/{name}": empty}) == []
+
+
+def test_each_unchecked_manifest_has_a_test_and_a_row_in_the_documentation() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "coverage.md").read_text()
+    for manifest in UNCHECKED:
+        assert any(manifest.is_named(name) for name in UNCHECKED_MANIFESTS), manifest.names
+        assert all(f"`{name}`" in page for name in manifest.names), manifest.names
 
 
 def test_a_lock_file_above_covers_only_members_of_its_workspace(tmp_path: Path) -> None:
