@@ -24,7 +24,6 @@ _OF_ASSISTANTS = " (assistant)"
 _GIT_AUTHOR = re.compile(r"<([^<>\s]+@[^<>\s]+)>\Z")
 # The address that GitHub writes for those who hide theirs: ``1234+ana@users.noreply.github.com``.
 _HIDDEN_ADDRESS = re.compile(r"(?:[0-9]+\+)?([^+@\s]+)@users\.noreply\.github\.com\Z")
-_TAG_OF_ADDRESS = re.compile(r"\+[^@]*(?=@)")
 # Control and format characters, such as a zero-width space.
 _INVISIBLE = frozenset({"Cc", "Cf"})
 SETTLED = frozenset({State.ACCEPTED, State.FALSE_POSITIVE})
@@ -43,7 +42,10 @@ def person_key(name: str) -> str:
     author = _GIT_AUTHOR.search(text)
     text = author[1] if author else text.lstrip("@ ")
     hidden = _HIDDEN_ADDRESS.match(text)
-    return hidden[1] if hidden else _TAG_OF_ADDRESS.sub("", text, count=1)
+    if hidden:
+        return hidden[1]
+    mailbox, at, domain = text.partition("@")
+    return f"{mailbox.partition('+')[0]}{at}{domain}" if at else text
 
 
 def same_person(one: str, other: str) -> bool:

@@ -96,8 +96,8 @@ _CONFIG_FILES = ("trivy.yaml", ".trivyignore", ".trivyignore.yaml", "trivy-secre
 _WARNING = re.compile(
     r"\t(?:ERROR\t(?P<error>[^\t\n]+)"
     r"|WARN\t(?P<warning>[^\t\n]{0,2000}(?:[Uu]nable|[Ff]ailed) to[^\t\n]*))"
-    r"(?:\t.{0,2000}?\bfile_path=\"(?P<file>[^\"\n]*)\")?"
 )
+_WARNED_FILE = re.compile(r"\bfile_path=\"(?P<file>[^\"\n]*)\"")
 _HARMLESS = re.compile(r"Falling back to embedded checks|site-packages|version check")
 _IGNORED_BY_COMMENT = re.compile(r"\bIgnore finding\b")
 _MOST_WARNINGS = 20
@@ -365,10 +365,13 @@ class TrivyJob(ProgramJob):
 
 def _warnings(log: str) -> Iterator[str]:
     """What Trivy could not read or do, by its log; it exits with 0 even so."""
-    for match in _WARNING.finditer(log):
+    for line in log.splitlines():
+        if (match := _WARNING.search(line)) is None:
+            continue
         message = (match["error"] or match["warning"]).strip()
         if not _HARMLESS.search(message):
-            yield f"{message}: {match['file']}" if match["file"] else message
+            file = _WARNED_FILE.search(line, match.end())
+            yield f"{message}: {file['file']}" if file and file["file"] else message
 
 
 def _unversioned_packages(document: Any, component: str) -> Iterator[str]:

@@ -42,6 +42,8 @@ _AT_START = frozenset({"match", "fullmatch"})
 _CALLS = frozenset(
     {"compile", "match", "fullmatch", "search", "sub", "split", "findall", "finditer"}
 )
+# Functions of our own that search with an expression, and the flags that they add.
+_FUNCTIONS = {"has_pattern": re.MULTILINE}
 # So many characters at first; doubled as long as it takes no time that can be measured.
 _SIZE = 4_000
 _LARGEST = 64_000
@@ -141,19 +143,36 @@ def _written(module: ModuleType) -> Iterator[tuple[int, re.Pattern[Any]]]:
     for node in nodes:
         if (
             isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Attribute)
-            and isinstance(node.func.value, ast.Name)
-            and node.func.value.id == "re"
-            and node.func.attr in _CALLS
+            and (called := _called(node.func)) is not None
             and node.args
             and isinstance(node.args[0], ast.Constant)
             and isinstance(node.args[0].value, str | bytes)
         ):
             text: Any = node.args[0].value
-            pattern = re.compile(text)
-            if node.func.attr in _AT_START or node in at_start:
+            pattern = re.compile(text, _flags(node) | _FUNCTIONS.get(called, 0))
+            if called in _AT_START or node in at_start:
                 AT_START.add(pattern)
             yield node.lineno, pattern
+
+
+def _called(function: ast.expr) -> str | None:
+    """Return the name of a function that takes an expression, or None for another one."""
+    if isinstance(function, ast.Name):
+        return function.id if function.id in _FUNCTIONS else None
+    if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name):
+        return function.attr if function.value.id == "re" and function.attr in _CALLS else None
+    return None
+
+
+def _flags(call: ast.Call) -> int:
+    """Return the flags among the arguments of a call: ``re.MULTILINE | re.DOTALL``."""
+    given = 0
+    for argument in (*call.args[1:], *(keyword.value for keyword in call.keywords)):
+        for node in ast.walk(argument):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                flag = getattr(re, node.attr, 0) if node.value.id == "re" else 0
+                given |= flag if isinstance(flag, re.RegexFlag) else 0
+    return int(given)
 
 
 def _texts(pattern: re.Pattern[Any], made: random.Random) -> Iterator[str]:
