@@ -25,8 +25,9 @@ from secagg.decisions.toolscope import Atom, ToolScope, path_count
 from secagg.merge.groups import Group, known_as
 from secagg.merge.rules import own_checks, plain_check
 from secagg.model.finding import Finding, Kind
+from secagg.model.state import REOPENED
 from secagg.packages.keys import package_key
-from secagg.policy.decision import REOPENED, DecisionSource, ExceptionState, PolicyException
+from secagg.policy.decision import DecisionSource, ExceptionState, PolicyException
 from secagg.policy.selectors import check_names, normal_id
 
 _LOCATIONS_SHOWN = 3
@@ -204,7 +205,7 @@ class AllExceptions:
 
     ``today`` is the day in UTC. ``sarif`` reads the suppressions that came with the findings.
     ``stored`` are decisions on single problems from the store and from GitHub, by the identity
-    that they were made on.
+    of the group.
     """
 
     def __init__(
@@ -245,10 +246,7 @@ class AllExceptions:
         filed = self.naming(group)
         stored_here = []
         if self._stored:
-            decisions = (
-                decision for name in known_as(group) for decision in self._stored.get(name, ())
-            )
-            stored_here = list(dict.fromkeys(decisions))
+            stored_here = list(dict.fromkeys(self._stored.get(group.identity, ())))
         counting = in_force([*stored_here, *filed])
         self._stored_used.update(
             ((group.identity, decision), None) for decision in counting if decision in stored_here

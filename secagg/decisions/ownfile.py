@@ -52,8 +52,9 @@ from secagg.decisions.entry import Read, ScopedException, shortened, text_of
 from secagg.decisions.scope import GapScope, Scope
 from secagg.model.approval import SETTLED
 from secagg.model.problem import DECISION_FILE, DECISION_FILES, State, Triage
+from secagg.model.state import REOPENED
 from secagg.packages.purl import purl_pattern
-from secagg.policy.decision import REOPENED, PolicyException
+from secagg.policy.decision import PolicyException
 from secagg.policy.notation import Day, Moment, Owner, ReasonText, gap_pattern
 from secagg.policy.selectors import normal_id, rooted
 from secagg.system.dates import Ceiling, utc_now

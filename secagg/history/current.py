@@ -21,16 +21,15 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Select, delete, func, select, text, tuple_
 from sqlalchemy.exc import DBAPIError
 
-from secagg.history import carryover, reading, replay
+from secagg.history import carryover, replay
 from secagg.history import tables as t
 from secagg.history.bulk import chunks, insert_rows, select_in
 from secagg.history.contents import WrittenProblem
 from secagg.history.currentcolumns import current_rows, ids_of
-from secagg.history.currentdecisions import DecisionsInForce, decisions_of
+from secagg.history.currentdecisions import DecisionsInForce, settle_rows
 from secagg.history.document import decode
 from secagg.history.engine import from_text
 from secagg.history.standing import Standing
-from secagg.model.approval import settle
 from secagg.model.problem import Problem
 
 # The key of an advisory lock: "secu" in ASCII. The repository's id is the second key.
@@ -220,8 +219,8 @@ def _loaded(
     newest = _newest_times(
         connection, {row[0] for row, one in zip(rows, standings, strict=True) if one.last < 0}
     )
-    decisions = decisions_of(connection, {row[4] for row in rows} - {None}, today)
     problems: list[Problem] = []
+    decided: list[tuple[int, Problem]] = []
     missing: defaultdict[int, dict[int, tuple[int, str, int]]] = defaultdict(dict)
     for index, (row, one) in enumerate(zip(rows, standings, strict=True)):
         branch, finding, repository, name, decision, first_seen, reopened_at, fixed_at = row[:8]
@@ -232,11 +231,13 @@ def _loaded(
         problem.last_seen = newest[branch] if one.last == _NEWEST else last_seen[one.last]
         problem.reopened_at = None if reopened_at is None else from_text(reopened_at)
         problem.fixed_at = None if fixed_at is None else from_text(fixed_at)
-        settle(problem, reading.in_force(decisions.get(decision), problem, today))
+        if decision is not None:
+            decided.append((decision, problem))
         stored = _Stored(branch, finding, one, row[-1])
         if stored.missing:
             missing[branch][finding] = index, one.component, stored.missing
         problems.append(problem)
+    settle_rows(connection, decided, today)
     for branch, of_branch in missing.items():
         carryover.carry_over(connection, branch, of_branch, problems, until=None, details=details)
     return {(row[0], row[1]): problem for row, problem in zip(rows, problems, strict=True)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Connection, select, text
 
@@ -14,12 +14,12 @@ from secagg.errors import StoreError
 from secagg.history import audit
 from secagg.history import tables as t
 from secagg.history.bulk import select_in
+from secagg.history.document import decode
 from secagg.history.engine import from_text, repository_id_of, to_text
-from secagg.model.approval import joined
+from secagg.model.approval import DecisionsMade, newest_by_place
 from secagg.model.problem import State, Triage
+from secagg.model.state import REOPENED
 from secagg.system.dates import utc_now, utc_today
-
-_Key = TypeVar("_Key")
 
 _COLUMNS = "state, reason, by, owner, at, expires, alert"
 
@@ -79,29 +79,53 @@ def undo(
     who: str,
     *,
     dry_run: bool,
-) -> list[str]:
-    """Undo the newest decision on each identity, so that the one before it is in force again.
+) -> dict[str, str]:
+    """Undo the newest decision on each problem, so that the one before it is in force again.
 
-    Returns the full identities that had a decision.
+    Returns the full identities of the problems that had a decision, and the id that each decision
+    was made under: that of the problem, or another one that it goes by.
     """
     repository_id, full = _resolve(connection, repository, identities)
-    before = in_force(connection, repository)
-    undone = [identity for identity in full if identity in before]
+    c = t.decision.c
+    numbers: dict[str, int] = {}
+    order: dict[str, int] = {}
+    statement = NUMBERED.where(c.repository_id == repository_id, c.undone_at.is_(None))
+    for position, row in enumerate(connection.execute(statement.order_by(c.at, c.id))):
+        order[row.identity], numbers[row.identity] = position, row.id
+    known_as = _known_as(connection, repository_id, full) if numbers else {}
+    wholes = decided_identities(connection, repository).get(repository, {}) if numbers else {}
+    undone: dict[str, str] = {}
+    for identity in full:
+        names = {identity, *known_as.get(identity, ()), *wholes.get(identity, ())} & order.keys()
+        if names:
+            undone[identity] = max(names, key=order.__getitem__)
     if dry_run or not undone:
         return undone
+    names = set(undone.values())
+    before = in_force(connection, repository)
     connection.execute(
-        text(
-            "UPDATE decision SET undone_at = :now WHERE id = (SELECT id FROM decision "
-            "WHERE repository_id = :repository AND identity = :identity AND undone_at IS NULL "
-            "ORDER BY at DESC, id DESC LIMIT 1)"
-        ),
-        [
-            {"repository": repository_id, "identity": identity, "now": to_text(utc_now())}
-            for identity in undone
-        ],
+        text("UPDATE decision SET undone_at = :now WHERE id = :number"),
+        [{"number": numbers[name], "now": to_text(utc_now())} for name in sorted(names)],
     )
-    _audit_undo(connection, repository, {identity: before[identity] for identity in undone}, who)
+    _audit_undo(connection, repository, {name: before[name] for name in sorted(names)}, who)
     return undone
+
+
+def _known_as(
+    connection: Connection, repository_id: int, identities: Iterable[str]
+) -> dict[str, set[str]]:
+    """Return the ids that each problem goes by now, on any branch."""
+    statement = (
+        select(t.finding.c.identity, t.content.c.document)
+        .join(t.standing, t.standing.c.finding_id == t.finding.c.id)
+        .join(t.content, t.content.c.id == t.standing.c.content_id)
+        .where(t.finding.c.repository_id == repository_id, t.standing.c.superseded_run_id.is_(None))
+    )
+    names: dict[str, set[str]] = {}
+    rows = select_in(connection, statement, t.finding.c.identity, identities)
+    for identity, document in rows:
+        names.setdefault(identity, set()).update(decode(document, details=False).known_as)
+    return names
 
 
 BATCH = "b-"
@@ -200,53 +224,53 @@ def _audit_undo(
 
 def in_force(connection: Connection, repository: str) -> dict[str, Triage]:
     """Return the newest decision on each identity that is not undone, with who agrees."""
-    return newest_joined(_decisions(connection, repository))
+    newest = newest_decisions(connection, repository)
+    return {identity: decisions[-1] for identity, decisions in newest.items()}
 
 
-def all_in_force(
-    connection: Connection, repositories: Iterable[str]
-) -> dict[str, dict[str, Triage]]:
-    """Return, by repository, the newest decision on each identity that is not undone."""
-    made: dict[str, list[tuple[str, Triage]]] = {}
+def made_in(connection: Connection, repositories: Iterable[str]) -> dict[str, DecisionsMade]:
+    """Return, by repository, every decision that is not undone; none for one without."""
+    made: dict[str, dict[str, list[Triage]]] = {}
     rows = select_in(connection, _NOT_UNDONE, t.repository.c.name, repositories)
     for repository, identity, *values in rows:
-        made.setdefault(repository, []).append((identity, decision_of(values)))
-    return {repository: newest_joined(decisions) for repository, decisions in made.items()}
+        made.setdefault(repository, {}).setdefault(identity, []).append(decision_of(values))
+    only = next(iter(made)) if len(made) == 1 else None
+    wholes = decided_identities(connection, only) if made else {}
+    return {
+        name: DecisionsMade(decisions, wholes.get(name, {})) for name, decisions in made.items()
+    }
+
+
+def decided_identities(
+    connection: Connection, repository: str | None = None
+) -> dict[str, dict[str, set[str]]]:
+    """Return, by repository and identity, the decided identities that include this one.
+
+    When fewer tools run, a part of a group may remain: the decision on the whole group counts.
+    """
+    rows = connection.execute(
+        text(
+            "SELECT DISTINCT r.name, a.identity, f.identity FROM decision d "
+            "JOIN repository r ON r.id = d.repository_id "
+            "JOIN finding f ON f.repository_id = d.repository_id AND f.identity = d.identity "
+            "JOIN alias a ON a.finding_id = f.id WHERE d.undone_at IS NULL "
+            "AND (CAST(:repository AS TEXT) IS NULL OR r.name = :repository)"
+        ),
+        {"repository": repository},
+    )
+    decided: dict[str, dict[str, set[str]]] = {}
+    for name, identity, whole in rows:
+        decided.setdefault(name, {}).setdefault(identity, set()).add(whole)
+    return decided
 
 
 def newest_decisions(connection: Connection, repository: str) -> dict[str, list[Triage]]:
     """Return, by identity, the newest decision made here and the newest made at GitHub."""
-    by_identity = _joined_by_place(_decisions(connection, repository))
-    return {identity: list(newest.values()) for identity, newest in by_identity.items()}
-
-
-def _joined_by_place(
-    decisions: Iterable[tuple[_Key, Triage]], today: datetime.date | None = None
-) -> dict[_Key, dict[bool, Triage]]:
-    """Return, by identity, the newest decision made at GitHub (False) and here (True).
-
-    ``decisions`` come oldest first; the newest of an identity comes last. Each is joined with those
-    who decided the same before: people at GitHub and here may be the same under other names, so
-    they are not added up.
-    """
-    today = today or utc_today()
-    by_identity: dict[_Key, dict[bool, Triage]] = {}
-    for identity, decision in decisions:
-        places = by_identity.setdefault(identity, {})
-        here = decision.alert is None
-        places[here] = joined(places.pop(here, None), decision, today)
-    return by_identity
-
-
-def newest_joined(
-    decisions: Iterable[tuple[_Key, Triage]], today: datetime.date | None = None
-) -> dict[_Key, Triage]:
-    """Return the last of ``decisions`` on each identity, with who agrees on ``today`` (UTC).
-
-    ``decisions`` come oldest first.
-    """
-    by_identity = _joined_by_place(decisions, today)
-    return {identity: list(newest.values())[-1] for identity, newest in by_identity.items()}
+    by_identity: dict[str, list[Triage]] = {}
+    for identity, decision in _decisions(connection, repository):
+        by_identity.setdefault(identity, []).append(decision)
+    today = utc_today()
+    return {name: newest_by_place(made, today) for name, made in by_identity.items()}
 
 
 _VALUES = [t.decision.c[name] for name in _COLUMNS.split(", ")]
@@ -283,10 +307,13 @@ def decision_of(values: Sequence[Any]) -> Triage:
 
 
 def newest(decisions: Iterable[Triage | None]) -> Triage | None:
-    """Return the newest of ``decisions``; one without a time is the oldest."""
+    """Return the newest of ``decisions``; one without a time is the oldest.
+
+    Of two of the same time, the one that leaves the problem open.
+    """
     oldest = datetime.datetime.min.replace(tzinfo=datetime.UTC)
     existing = (decision for decision in decisions if decision is not None)
-    return max(existing, key=lambda d: d.at or oldest, default=None)
+    return max(existing, key=lambda d: (d.at or oldest, d.state in REOPENED), default=None)
 
 
 def _resolve(

@@ -18,7 +18,7 @@ from secagg.history.document import decode
 from secagg.history.engine import from_text
 from secagg.history.sightings import EPSS, SIGHTINGS, at_run, intervals_at
 from secagg.history.standing import Standing
-from secagg.model.approval import settle
+from secagg.model.approval import DecisionsMade, settle
 from secagg.model.problem import Problem, RunRecord, State, ToolRunRecord, Triage
 from secagg.system.dates import utc_today
 
@@ -96,8 +96,8 @@ def _problems(
         connection, statement.order_by(t.run.c.started_at), t.run.c.branch_id, names
     ):
         times[number] = newest[branch_id] = from_text(at)
-    stored_decisions = deciding.all_in_force(connection, {name for name, _ in names.values()})
-    decided_as, today = decided_identities(connection), utc_today()
+    stored_decisions = deciding.made_in(connection, {name for name, _ in names.values()})
+    today = utc_today()
     rows = _standing_now(connection, names) if then is None else _standing_then(connection, then)
     for branch_id, finding, standing, document, tools in rows:
         if branch_id not in names:
@@ -110,16 +110,12 @@ def _problems(
         problem.last_seen = times.get(standing.last, newest[branch_id])
         problem.fixed_at = times.get(standing.fixed)
         problem.reopened_at = times.get(standing.reopened)
-        stored = stored_decisions.get(name, {})
-        if stored or file_decisions:
-            identities = {problem.identity, *problem.known_as}
-            identities.update(decided_as.get((name, problem.identity), ()))
-            decisions = [
-                source.get(identity)
-                for identity in identities
-                for source in (stored, file_decisions)
-            ]
-            settle(problem, in_force(deciding.newest(decisions), problem, today))
+        stored = stored_decisions.get(name, DecisionsMade())
+        if stored.by_identity or file_decisions:
+            made = stored.on(problem.identity, problem.known_as, today)[-1:]
+            ids = stored.names_of(problem.identity, problem.known_as) if file_decisions else ()
+            filed = (file_decisions.get(one) for one in ids)
+            settle(problem, in_force(deciding.newest([*made, *filed]), problem, today))
         missing = 0 if standing.fixed is not None else standing.knew & ~tools
         yield problem, branch_id, finding, standing.component, missing
 
@@ -169,29 +165,6 @@ def in_force(decision: Triage | None, problem: Problem, today: datetime.date) ->
     seen = problem.last_seen
     seen_later = decision.at is not None and seen is not None and seen > decision.at
     return None if decision.state is State.FIXED and seen_later else decision
-
-
-def decided_identities(
-    connection: Connection, repository: str | None = None
-) -> dict[tuple[str, str], set[str]]:
-    """Return, by repository and identity, the decided identities that include this one.
-
-    When fewer tools run, a part of a group may remain: the decision on the whole group counts.
-    """
-    rows = connection.execute(
-        text(
-            "SELECT DISTINCT r.name, a.identity, f.identity FROM decision d "
-            "JOIN repository r ON r.id = d.repository_id "
-            "JOIN finding f ON f.repository_id = d.repository_id AND f.identity = d.identity "
-            "JOIN alias a ON a.finding_id = f.id WHERE d.undone_at IS NULL "
-            "AND (CAST(:repository AS TEXT) IS NULL OR r.name = :repository)"
-        ),
-        {"repository": repository},
-    )
-    decided: dict[tuple[str, str], set[str]] = {}
-    for name, identity, whole in rows:
-        decided.setdefault((name, identity), set()).add(whole)
-    return decided
 
 
 def first_seen(

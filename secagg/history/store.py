@@ -35,6 +35,7 @@ from secagg.history.importing import ImportedRun
 from secagg.history.rows import broken_rows
 from secagg.history.validate import foreign_objects
 from secagg.model.access import ApiToken
+from secagg.model.approval import DecisionsMade
 from secagg.model.problem import Problem, RunRecord, State, Triage
 
 SCRIPT = "head.sql"
@@ -217,11 +218,15 @@ class Store:
     def undo(
         self, repository: str, identities: Iterable[str], *, who: str, dry_run: bool = False
     ) -> list[str]:
-        """Undo the newest decision on each identity; return the identities that had one."""
+        """Undo the newest decision on each problem, under whichever of its ids it was made.
+
+        Returns the identities of the problems that had one.
+        """
         with self._read() if dry_run else self._write() as connection:
             undone = deciding.undo(connection, repository, identities, who, dry_run=dry_run)
-            current.redecide(connection, repository, () if dry_run else undone)
-            return undone
+            touched = () if dry_run else {*undone, *undone.values()}
+            current.redecide(connection, repository, touched)
+            return list(undone)
 
     def undo_batch(
         self, repository: str, batch: str, *, who: str, dry_run: bool = False
@@ -248,6 +253,11 @@ class Store:
         """Return, by identity, the newest decision made here and the newest made at GitHub."""
         with self._read() as connection:
             return deciding.newest_decisions(connection, repository)
+
+    def decisions_made(self, repository: str) -> DecisionsMade:
+        """Return every decision that is not taken back, to be asked about problems."""
+        with self._read() as connection:
+            return deciding.made_in(connection, [repository]).get(repository, DecisionsMade())
 
     def alerts(self, repository: str) -> dict[int, StoredAlert]:
         """Return the alerts that were read from GitHub last, by number."""

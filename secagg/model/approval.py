@@ -9,7 +9,8 @@ from __future__ import annotations
 import datetime
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from secagg.model.state import State
@@ -72,7 +73,7 @@ def signers(decision: Triage) -> tuple[str | None, ...]:
 
 
 def joined(previous: Triage | None, decision: Triage, today: datetime.date) -> Triage:
-    """Return ``decision`` with the people who decided the same right before it.
+    """Return ``decision`` with the people who decided the same right before it, and its own.
 
     ``previous`` is the decision on the same problem before it, made in the same place and joined
     with those before that. Another state between them ends the agreement, and so does the last day
@@ -82,11 +83,61 @@ def joined(previous: Triage | None, decision: Triage, today: datetime.date) -> T
         return decision
     lasts = previous.expires is None or today <= previous.expires
     earlier = [*previous.approved_by, *([previous.by] if lasts and previous.by else [])]
+    earlier += decision.approved_by
     own = person_key(decision.by or "")
     names = {person_key(name): name for name in earlier if person_key(name) != own}
     from dataclasses import replace
 
     return replace(decision, approved_by=tuple(names.values())) if names else decision
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionsMade:
+    """The decisions of a repository's store that are not taken back, by identity, oldest first.
+
+    ``wholes`` are, by identity, the identities with decisions that had it as a part: when fewer
+    tools run, a part of a group may remain, and the decision on the whole group counts.
+    """
+
+    by_identity: Mapping[str, Sequence[Triage]] = field(default_factory=dict)
+    wholes: Mapping[str, Iterable[str]] = field(default_factory=dict)
+
+    def on(self, identity: str, known_as: Iterable[str], today: datetime.date) -> list[Triage]:
+        """Return the newest decisions on a problem, whichever of its ids they were made under.
+
+        They are the newest made at GitHub and the newest made here, joined with who agrees on
+        ``today`` (UTC); the newer one comes last.
+        """
+        return newest_by_place(self.made_on(identity, known_as), today)
+
+    def made_on(self, identity: str, known_as: Iterable[str]) -> list[Triage]:
+        """Return all decisions on a problem, the oldest first."""
+        if not self.by_identity:
+            return []
+        names = self.names_of(identity, known_as)
+        made = [one for name in names for one in self.by_identity.get(name, ())]
+        return sorted(made, key=_moment)
+
+    def names_of(self, identity: str, known_as: Iterable[str]) -> list[str]:
+        """Return the ids under which a problem may be decided on."""
+        return sorted({identity, *known_as, *self.wholes.get(identity, ())})
+
+
+def newest_by_place(decisions: Iterable[Triage], today: datetime.date) -> list[Triage]:
+    """Return the newest decision made at GitHub and the newest made here, the newer one last.
+
+    ``decisions`` are on one problem, oldest first. Each is joined with those who decided the same
+    before: people at GitHub and here may be the same under other names, so they are not added up.
+    """
+    places: dict[bool, Triage] = {}
+    for decision in decisions:
+        here = decision.alert is None
+        places[here] = joined(places.pop(here, None), decision, today)
+    return list(places.values())
+
+
+def _moment(decision: Triage) -> datetime.datetime:
+    return decision.at or datetime.datetime.min.replace(tzinfo=datetime.UTC)
 
 
 def needs_approval(given: int, needed: int) -> str | None:

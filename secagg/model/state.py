@@ -26,3 +26,7 @@ class State(StrEnum):
     FALSE_POSITIVE = "false-positive"
     ACCEPTED = "accepted"
     FIXED = "fixed"
+
+
+REOPENED = frozenset({State.OPEN, State.CONFIRMED})
+"""The states that take back what was said before."""

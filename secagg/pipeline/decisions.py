@@ -11,6 +11,7 @@ from secagg.model.approval import signers
 from secagg.pipeline.gate import Gate
 from secagg.pipeline.origin import has_store, open_store_of
 from secagg.policy.decision import DecisionSource, PolicyException
+from secagg.system.dates import utc_today
 
 if TYPE_CHECKING:
     from secagg.model.problem import Triage
@@ -24,22 +25,22 @@ GITHUB = "GitHub"
 def stored_decisions(
     gate: Gate, merged: MergedSet, *, trust: Trust, mask: Callable[[str], str]
 ) -> Mapping[str, Sequence[PolicyException]]:
-    """Return the store's decisions on the problems in ``merged``, by the identity they name.
+    """Return the store's decisions on the groups of ``merged``, by the groups' identities.
 
-    The newest of the store and of GitHub; none where there is no store. Raises
-    :class:`secagg.errors.StoreError`.
+    The newest of the store and of GitHub, whichever id of a group they were made under; none where
+    there is no store. Raises :class:`secagg.errors.StoreError`.
     """
     url = gate.options.store
     if not has_store(url, gate.root):
         return {}
     with open_store_of(url, gate.root) as store:
-        decisions = store.newest_decisions(gate.origin.repository)
-    if not decisions:
-        return {}
-    identities = {identity for group in merged.groups for identity in known_as(group)}
+        made = store.decisions_made(gate.origin.repository)
+    today = utc_today()
+    decided = {g.identity: made.on(g.identity, known_as(g), today) for g in merged.groups}
     return {
-        identity: [trust.applied(_exception(decision, mask)) for decision in decisions[identity]]
-        for identity in identities & decisions.keys()
+        identity: [trust.applied(_exception(decision, mask)) for decision in decisions]
+        for identity, decisions in decided.items()
+        if decisions
     }
 
 

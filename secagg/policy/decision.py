@@ -98,10 +98,6 @@ class Facts(Struct, frozen=True, kw_only=True, gc=False):
 NO_FACTS = Facts()
 
 
-REOPENED = frozenset({State.OPEN, State.CONFIRMED})
-"""The states that take back what was said before."""
-
-
 class DecisionSource(StrEnum):
     """Where a decision was made, in the words of a policy's ``decisions.trust``."""
 

@@ -93,9 +93,14 @@ class ChangesAnswer(msgspec.Struct, kw_only=True):
 
 
 class DecisionsAnswer(msgspec.Struct, kw_only=True):
-    """By identity, the decisions of :meth:`secagg.history.Store.newest_decisions`."""
+    """By identity, the decisions of :meth:`secagg.history.Store.newest_decisions`.
+
+    ``made`` and ``wholes`` are those of :meth:`secagg.history.Store.decisions_made`.
+    """
 
     decisions: dict[str, list[Triage]]
+    made: dict[str, list[Triage]] | None = None
+    wholes: dict[str, list[str]] = {}
 
 
 class AuditAnswer(msgspec.Struct, kw_only=True):

@@ -32,6 +32,7 @@ from secagg.history.alerts import StoredAlert
 from secagg.history.audit import AuditEntry
 from secagg.jsonio.packed import MIB, MOST_PACKED_BYTES
 from secagg.model.access import ApiToken
+from secagg.model.approval import DecisionsMade
 from secagg.model.problem import Problem, RunRecord, State, Triage
 from secagg.remote import documents
 from secagg.remote.credentials import VARIABLE, bearer_token
@@ -205,6 +206,12 @@ class RemoteStore(Store):
     def newest_decisions(self, repository: str) -> dict[str, list[Triage]]:
         answer = self._get("/decisions", documents.DecisionsAnswer, repository=repository)
         return answer.decisions
+
+    def decisions_made(self, repository: str) -> DecisionsMade:
+        answer = self._get("/decisions", documents.DecisionsAnswer, repository=repository)
+        # A server of an earlier version has only the newest of each id.
+        made = answer.decisions if answer.made is None else answer.made
+        return DecisionsMade(made, answer.wholes)
 
     def alerts(self, repository: str) -> dict[int, StoredAlert]:
         raise self._needs_database()

@@ -202,7 +202,14 @@ def make_api(
     def decisions(repository: Repository, caller: TheCaller) -> Response:
         _need(caller, TokenScope.READ, repository)
         with open_store() as store:
-            return _answer({"decisions": store.newest_decisions(repository)})
+            made = store.decisions_made(repository)
+            return _answer(
+                {
+                    "decisions": store.newest_decisions(repository),
+                    "made": made.by_identity,
+                    "wholes": {name: sorted(wholes) for name, wholes in made.wholes.items()},
+                }
+            )
 
     @router.post("/decisions", summary="Decide on problems")
     def decide(request: DecisionRequest, caller: TheCaller) -> Response:

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import datetime
+from contextlib import nullcontext
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
+from secagg.decisions.entry import Trust
 from secagg.history import Store
-from secagg.model.approval import missing_approval, signers
+from secagg.merge.groups import MergedSet
+from secagg.model.approval import DecisionsMade, missing_approval, signers
 from secagg.model.finding import Severity
 from secagg.model.problem import Problem, State, Triage
+from secagg.pipeline.decisions import stored_decisions
+from secagg.policy import judge
+from secagg.policy.decision import Decision
 from secagg.report.filters import Filters
 from secagg.report.standing import standing
 from secagg.report.stored import StoreScope, page
 from secagg.system.dates import utc_now
+from tests.decisions.make import loaded, row
 from tests.history.make import REPO, ident, problem, see
+from tests.policy.subjects import COMPLETE, policy, vulnerable
 
 NOW = utc_now()
 TODAY = NOW.date()
@@ -97,3 +109,100 @@ def test_an_earlier_report_that_still_holds_keeps_its_need(store: Store) -> None
     found = only(store)
     assert (found.severity, found.approvals_needed) == (Severity.CRITICAL, 2)
     assert missing_approval(found, TODAY) == TWO
+
+
+# The id of a problem before another tool reported it too, and since.
+BEFORE, SINCE = "a", "b"
+
+
+def test_two_people_under_two_ids_of_a_problem_are_two(store: Store) -> None:
+    see(store, 1, problem(BEFORE, **CRITICAL))
+    store.triage(REPO, [ident(BEFORE)], said("ana"))
+    see(store, 2, problem(SINCE, BEFORE, **CRITICAL))
+    assert missing_approval(only(store), TODAY) == TWO
+    store.triage(REPO, [ident(SINCE)], said("Ana", minute=1))
+    assert missing_approval(only(store), TODAY) == TWO
+    store.triage(REPO, [ident(SINCE)], said("kim", minute=2))
+    agreed = only(store)
+    assert agreed.state is State.ACCEPTED
+    assert agreed.triage is not None
+    assert signers(agreed.triage) == ("kim", "Ana")
+    assert _of_gate(store) == [agreed.triage]
+
+
+def test_the_newest_decision_counts_under_whichever_id_it_is(store: Store) -> None:
+    see(store, 1, problem(BEFORE), problem("other"))
+    see(store, 2, problem(SINCE, BEFORE))
+    store.triage(REPO, [ident("other")], said("lee", State.FALSE_POSITIVE))
+    # With the old id, as a file of another checkout or a dismissal may have it.
+    _under(store, BEFORE, said("kim", State.CONFIRMED, minute=2))
+    store.triage(REPO, [ident(SINCE)], said("ana", minute=1))
+    (found,) = [one for one in store.problems(REPO) if one.identity == ident(SINCE)]
+    assert found.state is State.CONFIRMED
+    assert _of_gate(store)[-1].state is State.CONFIRMED
+    # Another word in between ends an agreement, whichever id it was said under.
+    store.triage(REPO, [ident(SINCE)], said("kim", minute=3))
+    assert signers(_of_gate(store)[-1]) == ("kim",)
+
+
+def test_a_decision_under_an_old_id_is_taken_back_by_the_new_one(store: Store) -> None:
+    see(store, 1, problem(BEFORE))
+    store.triage(REPO, [ident(BEFORE)], said("ana"))
+    see(store, 2, problem(SINCE, BEFORE))
+    assert only(store).state is State.ACCEPTED
+    assert store.undo(REPO, [ident(SINCE)], who="kim", dry_run=True) == [ident(SINCE)]
+    assert store.undo(REPO, [ident(SINCE)], who="kim") == [ident(SINCE)]
+    assert only(store).state is State.OPEN
+    assert store.undo(REPO, [ident(SINCE)], who="kim") == []
+
+
+def test_a_decision_on_the_whole_counts_for_the_part_that_remains(store: Store) -> None:
+    see(store, 1, problem("whole", "part", "rest"))
+    store.triage(REPO, [ident("whole")], said("ana"))
+    see(store, 2, problem("part"))
+    (part,) = [one for one in store.problems(REPO) if one.identity == ident("part")]
+    made = store.decisions_made(REPO).on(ident("part"), (), TODAY)
+    assert [part.triage] == made
+    assert store.decisions_made("elsewhere") == DecisionsMade()
+
+
+def _of_gate(store: Store) -> list[Triage]:
+    return store.decisions_made(REPO).on(ident(SINCE), [ident(SINCE), ident(BEFORE)], TODAY)
+
+
+def _under(store: Store, name: str, decision: Triage) -> None:
+    assert store.triage(REPO, [ident(name)], decision) == [ident(name)]
+
+
+def test_a_gate_counts_people_under_every_id_of_a_group(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    see(store, 1, problem(BEFORE, **CRITICAL))
+    store.triage(REPO, [ident(BEFORE)], said("ana"))
+    see(store, 2, problem(SINCE, BEFORE, **CRITICAL))
+    store.triage(REPO, [ident(SINCE)], said("ana", minute=1))
+    finding = vulnerable()
+    finding.identity = ident(BEFORE)
+    group = row(finding, identity=ident(SINCE))
+    where = SimpleNamespace(repository=REPO)
+    gate: Any = SimpleNamespace(options=SimpleNamespace(store="x"), root=Path(), origin=where)
+    monkeypatch.setattr("secagg.pipeline.decisions.has_store", lambda *_: True)
+    monkeypatch.setattr("secagg.pipeline.decisions.open_store_of", lambda *_: nullcontext(store))
+
+    def judged() -> Decision:
+        made = stored_decisions(gate, MergedSet(groups=[group]), trust=Trust(), mask=str)
+        return judge(
+            policy({"match": {}}, approval={"critical": 2}),
+            MergedSet(groups=[group]),
+            runs=[COMPLETE],
+            exceptions=loaded({}, today=TODAY, stored=made),
+            today=TODAY,
+        )
+
+    (before,) = judged().judgements
+    assert before.exception is None
+    assert [one.refusal for one in before.lapsed] == [TWO]
+    store.triage(REPO, [ident(SINCE)], said("kim", minute=2))
+    (after,) = judged().judgements
+    assert after.exception is not None
+    assert (after.exception.signers, after.lapsed) == (("kim", "ana"), ())
