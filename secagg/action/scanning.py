@@ -117,7 +117,7 @@ def _counts(decision: DecisionDocument) -> dict[str, str | int]:
         "new-findings": states.get("new", 0),
     }
     for severity in ("critical", "high", "medium", "low"):
-        counts[severity] = decision.by_severity.get(severity, 0)
+        counts[severity] = decision.by_counted_as.get(severity, 0)
     return counts
 
 

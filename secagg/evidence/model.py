@@ -91,7 +91,12 @@ class Counts(_EvidencePart, kw_only=True):
     ignore: Count
     excepted: Annotated[Count, Meta(description="left out by a decision; part of ignore")] = 0
     reported: Annotated[Count, Meta(description="entries in the tools' own reports")] = 0
-    by_severity: dict[str, int] = field(default_factory=dict)
+    by_counted_as: Annotated[
+        dict[str, int], Meta(description="findings by the severity that they counted as")
+    ] = field(default_factory=dict)
+    by_severity: Annotated[
+        dict[str, int], Meta(description="an older word for by_counted_as, deprecated")
+    ] = field(default_factory=dict)
 
 
 class Evaluation(_EvidencePart, kw_only=True):

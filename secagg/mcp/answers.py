@@ -9,7 +9,9 @@ from typing import Any
 
 from secagg.errors import UsageError
 from secagg.mcp.untrusted import MOST_ROWS, Marker, answer_of
+from secagg.model.finding import Severity
 from secagg.model.problem import Problem, RunRecord, State
+from secagg.model.severity import label_of
 from secagg.output.decision import DecidedFinding, DecisionDocument
 from secagg.report import words
 from secagg.report.filters import FilterWords, filters_of, unmatched_filters
@@ -128,7 +130,7 @@ class ProblemAnswers:
                 "ignore": decision.ignore,
                 "excepted": decision.excepted,
             },
-            "by_severity": dict(decision.by_severity),
+            "by_counted_as": dict(decision.by_counted_as),
             "shown": len(rows),
             "counting": [self._decided(finding) for finding in rows],
             **self._marked(
@@ -229,7 +231,8 @@ class ProblemAnswers:
     def _decided(self, finding: DecidedFinding) -> dict[str, Any]:
         return {
             "id": finding.id[:10],
-            "severity": finding.counted_as,
+            "severity": label_of(Severity(finding.severity), known=finding.severity_known),
+            "counted_as": finding.counted_as,
             "action": finding.action,
             **self._marked(problem=finding.problem, where=finding.where, why=finding.why),
         }

@@ -97,8 +97,15 @@ class DecisionDocument(Document, kw_only=True):
     fail: Count
     warn: Count
     ignore: Count
-    by_severity: Annotated[
+    by_counted_as: Annotated[
         dict[str, int], Meta(description="findings by the severity that they counted as")
+    ] = field(default_factory=dict)
+    by_severity: Annotated[
+        dict[str, int],
+        Meta(
+            description="an older word for by_counted_as, deprecated; in summary.json and the "
+            "report it counts findings by their own severity, unknown among them"
+        ),
     ] = field(default_factory=dict)
     excepted: Count = 0
     gaps: Annotated[list[str], Meta(description="why the scan is incomplete")] = field(
@@ -119,6 +126,11 @@ class DecisionDocument(Document, kw_only=True):
     ] = ()
     lapsed: list[DecidedException] = field(default_factory=list)
     unused: list[DecidedException] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        # What a job of an older version has written.
+        if not self.by_counted_as:
+            self.by_counted_as = self.by_severity
 
     def failing(self) -> Sequence[DecidedFinding]:
         """Return the findings that fail the gate, worst first."""

@@ -99,7 +99,7 @@ def name_and_package(finding: DecidedFinding) -> tuple[str, str]:
 
 def severities_text(decision: DecisionDocument) -> str:
     """Return how many findings counted as each severity, the worst first."""
-    counts = decision.by_severity
+    counts = decision.by_counted_as
     unknown = Counter(row.counted_as for row in decision.findings if not row.severity_known)
     return ", ".join(
         f"{counts[severity]} {severity}"

@@ -158,7 +158,8 @@ def _counts(decision: DecisionDocument) -> Counts:
         ignore=decision.ignore,
         excepted=decision.excepted,
         reported=decision.reported,
-        by_severity=decision.by_severity,
+        by_counted_as=decision.by_counted_as,
+        by_severity=decision.by_counted_as,
     )
 
 

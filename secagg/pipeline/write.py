@@ -194,6 +194,7 @@ def decision_document(outcome: Outcome) -> DecisionDocument:
     judgements = sorted(decision.judgements, key=_by_action)
     actions = Counter(judgement.action for judgement in judgements)
     severities = Counter(judgement.severity for judgement in judgements)
+    by_counted_as = {str(severity): severities[severity] for severity in Severity}
     summary = summarize(outcome)
     return DecisionDocument(
         secagg_version=__version__,
@@ -207,7 +208,8 @@ def decision_document(outcome: Outcome) -> DecisionDocument:
         fail=actions[Action.FAIL],
         warn=actions[Action.WARN],
         ignore=actions[Action.IGNORE],
-        by_severity={str(severity): severities[severity] for severity in Severity},
+        by_counted_as=by_counted_as,
+        by_severity=by_counted_as,
         excepted=sum(1 for judgement in judgements if judgement.exception is not None),
         gaps=list(decision.gaps),
         failures=list(decision.failures),

@@ -66,8 +66,11 @@ class Expectation(BaseModel):
     says: OneOrMany[str] = Field(
         default_factory=list, description="parts of the sentence shown, whatever their case"
     )
+    counted_as: Severity | None = Field(
+        default=None, description="the severity that it counts as, as in decision.json"
+    )
     counts_as: Severity | None = Field(
-        default=None, description="the severity that the policy gives it"
+        default=None, description="an older word for counted_as, deprecated"
     )
     excepted: bool | None = Field(
         default=None,
@@ -78,6 +81,8 @@ class Expectation(BaseModel):
     def _check_not_empty(self) -> Expectation:
         if not self.model_fields_set:
             raise ValueError("nothing is expected: give at least one of action, rule, says")
+        if self.counts_as is not None and self.counted_as is not None:
+            raise ValueError("counts_as is an older word for counted_as: give one of them")
         return self
 
 

@@ -216,6 +216,7 @@ def _judgement_mismatches(
     pairs = (
         ("action", expect.action, judgement.action),
         ("rule", expect.rule, judgement.rule or NO_RULE),
+        ("counted_as", expect.counted_as, judgement.severity),
         ("counts_as", expect.counts_as, judgement.severity),
         ("excepted", expect.excepted, judgement.exception is not None),
     )

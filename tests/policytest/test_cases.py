@@ -90,6 +90,8 @@ def test_what_a_finding_says_reaches_the_rule(
     [
         ("warn", "action", "warn", "fail"),
         ({"rule": "other"}, "rule", "other", "it"),
+        ({"counted_as": "low"}, "counted_as", "low", "high"),
+        # The older word.
         ({"counts_as": "low"}, "counts_as", "low", "high"),
         ({"excepted": True}, "excepted", "true", "false"),
         ({"says": "is good"}, "sentence", "a sentence with 'is good'", "others"),
@@ -105,7 +107,13 @@ def test_each_expectation_can_fail(
 
 
 def test_what_is_expected_rightly_passes(tmp_path: Path) -> None:
-    expect = {"action": "fail", "rule": "it", "counts_as": "high", "excepted": False, "says": "BAD"}
+    expect = {
+        "action": "fail",
+        "rule": "it",
+        "counted_as": "high",
+        "excepted": False,
+        "says": "BAD",
+    }
     assert passed(ran(tmp_path, {}, VULN | {"expect": expect}, says=["1 problem by rule it"]))
 
 
