@@ -38,6 +38,7 @@ Word = Annotated[str, Field(max_length=_MOST_CHARACTERS_OF_WORDS)]
 Words = Annotated[list[Word], Field(max_length=20)]
 Rows = Annotated[int, Field(ge=1, le=MOST_ROWS, description="The most rows.")]
 Severity = Literal["critical", "high", "medium", "low", "none"]
+SeverityLabel = Literal["critical", "high", "medium", "low", "none", "unknown"]
 Kind = Literal["vulnerability", "secret", "code", "misconfiguration", "license"]
 State = Literal["open", "confirmed", "false-positive", "accepted", "excepted", "fixed", "all"]
 # fmt: off
@@ -47,7 +48,7 @@ SortKey = Literal[
 ]
 # fmt: on
 Identity = Annotated[
-    str, Field(pattern=r"^[0-9a-fA-F]{6,64}$", description="A problem's id, or its beginning.")
+    str, Field(pattern=r"^[0-9a-fA-F-]{6,64}$", description="A problem's id, or its beginning.")
 ]
 
 
@@ -68,6 +69,10 @@ def _add_reading_tools(server: Server, answers: ProblemAnswers) -> None:
     add = _adder(server, ToolAnnotations(read_only_hint=True, open_world_hint=False))
 
     def list_problems(
+        severity: Annotated[
+            list[SeverityLabel],
+            Field(description="Of these severities; unknown is what no tool rated."),
+        ] = [],  # noqa: B006
         at_least: Annotated[
             Severity | None,
             Field(description="This severity or worse; unknown severities match, too."),
@@ -105,6 +110,7 @@ def _add_reading_tools(server: Server, answers: ProblemAnswers) -> None:
         ] = 0,
     ) -> dict[str, Any]:
         words = FilterWords(
+            severity=severity,
             at_least=at_least,
             kind=kind,
             state=state,

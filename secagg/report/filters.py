@@ -10,7 +10,7 @@ from functools import partial
 from typing import TypeVar
 
 from secagg.errors import UsageError
-from secagg.ids import SHORTEST, begins
+from secagg.ids import SHORTEST, begins, resolve
 from secagg.model.finding import Kind, Package, Severity
 from secagg.model.problem import Problem, RunRecord, package_of
 from secagg.packages.components import ROOT
@@ -305,6 +305,18 @@ def _id_test(ids: Iterable[str]) -> Predicate:
         return any(begins(text, known_as) for text in texts)
 
     return has_id
+
+
+def problem_with_id(text: str, problems: Sequence[Problem]) -> Problem | None:
+    """Return the only one of ``problems`` with the id ``text``; None where none or several have it.
+
+    ``text`` is as people type it in any command: an id that it has or had, or its first digits.
+    """
+    try:
+        identity = resolve(text, [(p.identity, p.known_as) for p in problems])
+    except UsageError:
+        return None
+    return next(problem for problem in problems if problem.identity == identity)
 
 
 def _is_older(least: int, today: datetime.date, problem: Problem) -> bool:

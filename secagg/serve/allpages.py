@@ -21,7 +21,6 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from secagg.errors import UsageError
-from secagg.ids import WHOLE
 from secagg.model.access import Caller
 from secagg.model.approval import signers
 from secagg.model.finding import Kind
@@ -105,7 +104,7 @@ def make_pages(repositories: AllRepositories, csrf_of: Callable[[Caller], str]) 
 
     @router.get(PROBLEM_PATH, response_class=HTMLResponse, summary="One problem, with all of it")
     def problem(person: TheCaller, repository: Text, id: Text) -> Response:  # noqa: A002
-        one = repositories.problem(person, repository, id) if len(id) == WHOLE else None
+        one = repositories.problem(person, repository, id)
         if one is None:
             return shown("nothing", person, 404)
         return shown("problem", person, problem=one)

@@ -19,7 +19,7 @@ from secagg import __version__
 from secagg.errors import SecaggError
 from secagg.model.access import Caller, TokenScope
 from secagg.model.problem import State
-from secagg.report.filters import Filters
+from secagg.report.filters import Filters, problem_with_id
 from secagg.report.formats import Report, compose
 from secagg.report.jsonformat import dumps, pieces
 from secagg.report.page import page, page_data, problem_data
@@ -159,18 +159,20 @@ def add_report(app: FastAPI, served: Served) -> None:
 
     @app.get("/api/problems/{identity}", summary="One problem")
     def one(identity: str, person: TheCaller) -> Response:
-        matches = _problems_named(_report(served, person), [identity])
-        if not matches:
+        report = _report(served, person)
+        found = problem_with_id(identity, report.answer.related)
+        if found is None:
             raise HTTPException(404, "no such problem")
-        return Response(dumps(matches[0]), media_type="application/json")
+        data = problem_data(found, report.last, report.today)
+        return Response(dumps(data), media_type="application/json")
 
     @app.get("/api/problems/{identity}/history", summary="What was decided on a problem")
     def past(identity: str, person: TheCaller) -> PastResponse:
         source = readable(served.open_source(), person)
-        named = [p for p in source.problems() if p.identity == identity]
-        if not named:
+        found = problem_with_id(identity, list(source.problems()))
+        if found is None:
             raise HTTPException(404, "no such problem")
-        entries = [] if served.triage is None else served.triage.past(named[0])
+        entries = [] if served.triage is None else served.triage.past(found)
         return _json({"entries": entries})  # type: ignore[return-value]
 
     @app.post("/api/triage", summary="Decide on problems")
@@ -229,9 +231,11 @@ def _json(value: object) -> Response:
 
 
 def _problems_named(report: Report, identities: Iterable[str]) -> list[dict[str, Any]]:
-    requested = set(identities)
+    """Return the data of the problems with these ids, or that had one of them before."""
+    requested, related = set(identities), report.answer.related
+    earlier = requested - {problem.identity for problem in related}
     return [
         problem_data(problem, report.last, report.today)
-        for problem in report.answer.related
-        if problem.identity in requested
+        for problem in related
+        if problem.identity in requested or not earlier.isdisjoint(problem.known_as)
     ]

@@ -15,11 +15,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
-from secagg.errors import StoreError, StoreUnavailable
+from secagg.errors import StoreError, StoreUnavailable, UsageError
 from secagg.history import Store
+from secagg.ids import read_id
 from secagg.model.access import Caller, Grant, TokenScope
 from secagg.model.problem import Problem, RunRecord
-from secagg.report.filters import Filters
+from secagg.report.filters import Filters, problem_with_id
 from secagg.report.source import EVERY_BRANCH
 from secagg.report.standing import SEVERITY_LABELS, ShownState
 from secagg.report.stored import Page, StoreScope, page
@@ -168,11 +169,18 @@ class AllRepositories:
             )
 
     def problem(self, person: Caller, repository: str, identity: str) -> Problem | None:
-        """Return one problem with all that is known of it; None for what cannot be read."""
-        every = Filters(ids=frozenset({identity}), states=frozenset(ShownState))
+        """Return one problem with all that is known of it; None for what cannot be read.
+
+        ``identity`` is any id of it, or its first digits.
+        """
+        try:
+            digits = read_id(identity)
+        except UsageError:
+            return None
+        every = Filters(ids=frozenset({digits}), states=frozenset(ShownState))
         with self._store() as store:
             rows = page(store, self._scope(person, repository), every, today=self.now().date()).rows
-        return next((row for row in rows if row.identity == identity), None)
+        return problem_with_id(identity, rows)
 
     @contextmanager
     def _store(self) -> Iterator[Store]:

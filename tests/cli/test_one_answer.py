@@ -13,6 +13,10 @@ from typer.testing import CliRunner, Result
 
 from secagg.cli.app import app
 from secagg.errors import UsageError
+from secagg.mcp.answers import AnswerSources, ProblemAnswers
+from secagg.pipeline.storesource import HistoryScope, read_store
+from secagg.report.filters import FilterWords
+from secagg.secrets.redactor import Redactor
 
 _SEVERITIES = {"critical": 1, "high": 2, "low": 1, "unknown": 1}
 
@@ -125,3 +129,128 @@ def test_the_gate_tells_which_of_its_counts_are_of_unknown_severity(scanned: Pat
     assert "1 critical, 3 high (1 of unknown severity), 1 low" in _run(scanned, "gate").stdout
     listed = _run(scanned, "gate", "--severity", "high", "--format", "table").stdout
     assert "3 high (1 of unknown severity)" in listed
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with seven problems of three kinds and two owners, of which one is accepted."""
+    root = tmp_path_factory.mktemp("asked")
+    rated = [("a", "CRITICAL"), ("b", "HIGH"), ("lodash", "HIGH"), ("d", "LOW"), ("e", "UNKNOWN")]
+    found = [_vulnerability(n, name, severity) for n, (name, severity) in enumerate(rated, 1)]
+    check = {
+        "Type": "Dockerfile Security Check",
+        "ID": "DS002",
+        "AVDID": "AVD-DS-0002",
+        "Title": "root user",
+        "Message": "Specify USER",
+        "Severity": "HIGH",
+        "Status": "FAIL",
+        "CauseMetadata": {"StartLine": 3, "EndLine": 3},
+    }
+    results = [
+        {
+            "Target": "web/package-lock.json",
+            "Class": "lang-pkgs",
+            "Type": "npm",
+            "Vulnerabilities": found,
+        },
+        {
+            "Target": "app/Dockerfile",
+            "Class": "config",
+            "Type": "dockerfile",
+            "Misconfigurations": [check],
+        },
+    ]
+    report = {"SchemaVersion": 2, "ArtifactName": ".", "ArtifactType": "filesystem"}
+    (root / "trivy.json").write_text(json.dumps(report | {"Results": results}))
+    leak = {
+        "RuleID": "generic-api-key",
+        "Description": "key",
+        "StartLine": 4,
+        "EndLine": 4,
+        "Match": "REDACTED",
+        "Secret": "REDACTED",
+        "File": "app/x.py",
+    }
+    (root / "gitleaks.json").write_text(json.dumps([leak]))
+    (root / "CODEOWNERS").write_text("web/ @front\napp/ @back\n")
+    _run(root, "parse", str(root / "trivy.json"), str(root / "gitleaks.json"))
+    (accepted,) = _reported(root, "--id", "CVE-2026-0002")
+    said = ("--state", "accepted", "--reason", "behind a proxy", "--by", "ana")
+    assert _run(root, "triage", accepted, *said).exit_code == 0
+    return root
+
+
+def _reported(root: Path, *arguments: str) -> list[str]:
+    """The ids in the report's JSON."""
+    done = _run(root, "report", "--format", "json", *arguments)
+    assert done.exit_code == 0, done.exception
+    return sorted(problem["identity"] for problem in json.loads(done.stdout)["problems"])
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "count"),
+    [
+        ("path", "web/", 4),
+        ("path", "/app/*", 2),
+        ("package", "pkg:npm/lodash@1.0", 1),
+        ("package", "pkg:npm/lodash@2.0", 0),
+        ("package", "LODASH", 1),
+        ("severity", "high", 3),
+        ("severity", "unknown", 1),
+        ("kind", "misconfiguration", 1),
+        ("owner", "front", 4),
+        ("owner", "none", 0),
+        ("id", "avd-ds-0002", 1),
+        ("id", "generic-*", 1),
+        ("id", "CVE-2026-0003", 1),
+        ("id", "CVE-2026-0002", 0),
+        ("state", "accepted", 1),
+        ("state", "all", 7),
+        ("new_since", "last", 6),
+        ("new_since", "2099-01-01", 0),
+        ("search", "flaw lodash", 1),
+        ("tool", "Trivy", 5),
+    ],
+)
+def test_the_same_filter_selects_the_same_problems(
+    asked: Path, name: str, value: str, count: int
+) -> None:
+    option = f"--{name.replace('_', '-')}"
+    reported = _reported(asked, option, value)
+    assert len(reported) == count
+    assert _reported(asked, "--all-repos", option, value) == reported
+    # An option of its own says what triage decides, and who takes care of it.
+    of_triage = {"state": "--in-state", "owner": "--owned-by"}.get(name, option)
+    would = ("--dry-run", "--state", "confirmed", "--reason", "x")
+    listed = _run(asked, "triage", *would, of_triage, value).output
+    short = [identity[:10] for identity in reported]
+    assert sorted(re.findall(r"^([0-9a-f]{10})  ", listed, re.MULTILINE)) == short
+    one = {"new_since", "search"}
+    words = FilterWords(**{name: value if name in one else [value]})  # type: ignore[arg-type]
+    rows = _assistant(asked).problems(words, sort=(), limit=100, offset=0)["problems"]
+    assert sorted(row["id"] for row in rows) == short
+
+
+def _assistant(root: Path) -> ProblemAnswers:
+    scope = HistoryScope(store=str(root / "history.db"), root=root)
+
+    def nothing(*_: object) -> Any:
+        raise AssertionError
+
+    sources = AnswerSources(
+        problems=lambda: read_store(scope), show=nothing, decide=nothing, policy=nothing
+    )
+    return ProblemAnswers(sources, Redactor(b"k" * 16))
+
+
+@pytest.mark.parametrize("spell", [str, str.upper, lambda whole: whole[:6]])
+def test_an_id_is_one_problem_however_it_is_written(asked: Path, spell: Any) -> None:
+    files = [str(asked / "trivy.json"), str(asked / "gitleaks.json")]
+    for identity in _reported(asked, "--state", "all"):
+        written = spell(identity)
+        shown = json.loads(_run(asked, "show", written, "--format", "json").stdout)
+        assert shown["problem"]["identity"] == identity
+        assert _reported(asked, "--state", "all", "--id", written) == [identity]
+        explained = CliRunner().invoke(app, ["explain", written, *files, "--root", str(asked)])
+        assert identity in explained.stdout

@@ -94,6 +94,11 @@ def test_an_assistant_reads_all_and_gets_no_secret(shop: Path, tmp_path: Path) -
             rows += page["problems"]
             offset = page["next_offset"]
         assert len(rows) == page["total"] >= 50
+        for severity in {row["severity"] for row in rows}:
+            asked = {"state": ["all"], "severity": [severity]}
+            page = await call(client, "list_problems", limit=100, **asked)
+            assert page["total"] == sum(row["severity"] == severity for row in rows)
+            assert {row["severity"] for row in page["problems"]} == {severity}
         for row in rows[::40]:
             heard.append(json.dumps(await call(client, "show_problem", id=row["id"])))
         verdict = await call(client, "why_verdict", limit=100)

@@ -182,6 +182,18 @@ def test_what_may_not_be_read_is_in_no_number_list_or_answer(site: Site) -> None
     assert site.client.get("/problems").status_code == 401
 
 
+@pytest.mark.parametrize("shorten", [str.upper, lambda whole: whole[:8]])
+def test_a_problem_is_found_by_any_of_its_ids(url: str, shorten: Callable[[str], str]) -> None:
+    with open_store(url) as store:
+        scan(store, "acme/web", problem("since", "before", title="merged since"))
+    site = Site(url)
+    for name in ("since", "before"):
+        page = f"/problem?repository=acme%2Fweb&id={shorten(ident(name))}"
+        assert "merged since" in site.get(page)
+    for nothing in (ident("none"), ident("since")[:4], "x" * 32, ""):
+        site.get(f"/problem?repository=acme%2Fweb&id={nothing}", status=404)
+
+
 def test_every_problem_is_on_one_page_and_each_is_short(site: Site) -> None:
     path: str | None = "/problems?repository=acme%2Fmany"
     seen: list[str] = []

@@ -151,6 +151,17 @@ def test_what_cannot_be_decided_is_refused(
 def test_a_problem_that_is_not_there(server: Server) -> None:
     server.enter()
     assert server.client.get("/api/problems/unknown").status_code == 404
+    assert server.client.get("/api/problems/unknown/history").status_code == 404
+
+
+def test_a_problem_is_found_by_any_of_its_ids(server: Server) -> None:
+    server.enter()
+    (found, *_) = server.memory.problems()
+    found.known_as = (found.identity, "0f" * 16)
+    for written in (found.identity.upper(), found.identity[:8], "0f" * 16):
+        answer = server.client.get(f"/api/problems/{written}")
+        assert answer.json()["identity"] == found.identity
+        assert server.client.get(f"/api/problems/{written}/history").status_code == 200
 
 
 def test_the_openapi_document_says_what_can_be_asked(server: Server) -> None:
