@@ -117,8 +117,9 @@ def in_force(decisions: Sequence[PolicyException]) -> list[PolicyException]:
     """Return those ``decisions`` on one problem that count: decisions on it alone, then exceptions.
 
     Of the trusted decisions on the problem alone the newest counts; of two of the same time, the
-    one that leaves the problem open. One that calls it open or confirmed overrules exceptions that
-    were written before it. Refused decisions are kept, to be shown.
+    one that leaves the problem open, then the one that more people have signed. One that calls it
+    open or confirmed overrules exceptions that were written before it. Refused decisions are kept,
+    to be shown.
     """
     on_problem = [each for each in decisions if each.on_one]
     if not on_problem:
@@ -128,7 +129,7 @@ def in_force(decisions: Sequence[PolicyException]) -> list[PolicyException]:
     # The last of those that are alike, as decisions_in takes it.
     newest = max(
         (each for each in reversed(on_problem) if each.refusal is None),
-        key=lambda each: (each.at or earliest, each.state in REOPENED),
+        key=lambda each: (each.at or earliest, each.state in REOPENED, len(each.signers)),
         default=None,
     )
     refused = [each for each in on_problem if each.refusal is not None and each.settles]

@@ -309,11 +309,16 @@ def decision_of(values: Sequence[Any]) -> Triage:
 def newest(decisions: Iterable[Triage | None]) -> Triage | None:
     """Return the newest of ``decisions``; one without a time is the oldest.
 
-    Of two of the same time, the one that leaves the problem open.
+    Of two of the same time, the one that leaves the problem open, then the one with more people:
+    an approval in the file is the same decision under the id that the problem has since.
     """
     oldest = datetime.datetime.min.replace(tzinfo=datetime.UTC)
     existing = (decision for decision in decisions if decision is not None)
-    return max(existing, key=lambda d: (d.at or oldest, d.state in REOPENED), default=None)
+    return max(
+        existing,
+        key=lambda d: (d.at or oldest, d.state in REOPENED, len(d.approved_by)),
+        default=None,
+    )
 
 
 def _resolve(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from secagg.decisions.csaf import read_csaf
 from secagg.decisions.cyclonedx import read_cyclonedx
@@ -748,3 +749,12 @@ def test_a_component_on_an_image_has_its_own_image() -> None:
     assert read_csaf(document, "d")[0].images == (exact_purl(other),)
     tree["relationships"][0]["full_product_name"] = product("X", "pkg:oci/third?tag=3")
     assert read_csaf(document, "d")[0].images == (exact_purl("pkg:oci/third?tag=3"),)
+
+
+def test_of_two_entries_of_one_time_the_one_that_more_people_signed_counts() -> None:
+    at = datetime.datetime(2026, 11, 5, 8, tzinfo=datetime.UTC)
+    made = PolicyException(
+        source="e.yaml:1", target="it", state=State.ACCEPTED, on_one=True, at=at, signers=("ana",)
+    )
+    approved = replace(made, source="e.yaml:9", signers=("ana", "kim"))
+    assert in_force([made, approved]) == in_force([approved, made]) == [approved]

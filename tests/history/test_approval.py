@@ -166,6 +166,14 @@ def test_a_decision_on_the_whole_counts_for_the_part_that_remains(store: Store) 
     assert store.decisions_made("elsewhere") == DecisionsMade()
 
 
+def test_an_approval_in_a_file_counts_beside_the_entry_under_the_old_id(store: Store) -> None:
+    see(store, 1, problem(SINCE, BEFORE, **CRITICAL))
+    filed = {ident(BEFORE): said("ana"), ident(SINCE): said("ana", approved_by=("kim",))}
+    for entries in (filed, dict(reversed(filed.items()))):
+        (found,) = store.problems(REPO, file_decisions=entries)
+        assert (found.state, found.unapproved) == (State.ACCEPTED, None)
+
+
 def _of_gate(store: Store) -> list[Triage]:
     return store.decisions_made(REPO).on(ident(SINCE), [ident(SINCE), ident(BEFORE)], TODAY)
 
