@@ -187,10 +187,9 @@ def learn_literals(text: str, redactor: Redactor) -> None:
 
     Plain words are left out: such messages quote names of headers and fields just as often.
     """
-    for start, end in _literals(text):
-        literal = text[start + 1 : end - 1]
+    for literal in dict.fromkeys(text[start + 1 : end - 1] for start, end in _literals(text)):
         if _SECRET_LIKE.search(literal):
-            redactor.identify(Secret(literal.replace('\\"', '"').replace("\\\\", "\\")))
+            redactor.learn(Secret(literal.replace('\\"', '"').replace("\\\\", "\\")))
 
 
 def _literals(text: str) -> Iterator[tuple[int, int]]:
