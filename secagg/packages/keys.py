@@ -33,7 +33,7 @@ _PLAIN = {
 _MAVEN = lazy(r"[A-Za-z0-9_.-]+:[A-Za-z0-9_.-]+")
 _PYPI = lazy(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?")
 # The pseudo-version that Go gives to a commit without a tag: its time and part of its hash.
-_PSEUDO = lazy(r"(?:v\d[\w.-]*[.-]\d{14}-|#)([0-9a-f]{12})[0-9a-f]*")
+_PSEUDO = lazy(r"(?:v?\d[\w.-]*[.-]\d{14}-|#)([0-9a-f]{12})[0-9a-f]*")
 _EPOCH = lazy(r"\d{1,20}:")
 _NO_CASE = frozenset({"golang", "nuget", "pypi", "npm", "composer", "cargo"})
 
@@ -88,6 +88,16 @@ def version_key(kind: str, version: str | None) -> str:
         commit = _PSEUDO.fullmatch(version)
         if commit is not None:
             return commit[1]
+    elif kind == "pypi":
+        # PEP 440 does not compare zeros at the end of a release.
+        parts = version.split(".")
+        if all(map(str.isdecimal, parts)):
+            while len(parts) > 1 and parts[-1] == "0":
+                parts.pop()
+        version = ".".join(parts)
+    elif kind == "gem":
+        # A precompiled gem: 1.13.0-x86_64-linux. No version has a hyphen.
+        version = version.partition("-")[0]
     elif kind in DISTRIBUTION_TYPES and (epoch := _EPOCH.match(version)) is not None:
         # Some tools leave out the epoch, and no image has a package with two epochs.
         version = version[epoch.end() :]
