@@ -30,7 +30,9 @@ How a decision ends, in all of these places at the next run:
 """
 _LAST = """
 
-- **Overruled**: of several decisions on one problem the newest counts. Open or confirmed, said by
+- **Overruled**: of several decisions on one problem the newest counts, under whichever of its ids each was
+  made. In the store, people who said the same one after another are counted together; entries of a file
+  name who agrees in `approved_by`. Open or confirmed, said by
   `secagg triage`, takes back what was written before it; what has no date counts as written before.
 - A pull request decides nothing for itself: files and VEX documents count as they are in the base
   commit, and those that only the change has are refused. `pr-gate` does not trust reports.
