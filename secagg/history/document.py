@@ -11,6 +11,7 @@ import hashlib
 import json
 from dataclasses import fields
 from functools import cache
+from itertools import compress
 from operator import attrgetter
 from typing import Any, Required, TypedDict, get_type_hints
 
@@ -37,6 +38,12 @@ HISTORY_FIELDS = frozenset(
 )
 _NAMES = tuple(f.name for f in fields(Problem) if f.name not in HISTORY_FIELDS)
 _VALUES = attrgetter(*_NAMES)
+# Where in them the fields are whose value may be 0 or False, which is no empty text.
+_NUMBERS = tuple(
+    index
+    for index, name in enumerate(_NAMES)
+    if {"bool", "int", "float"} & set(str(Problem.__annotations__[name]).split(" | "))
+)
 _encode = msgspec.json.Encoder().encode
 _REQUIRED = ("identity", "kind", "severity")
 
@@ -55,11 +62,13 @@ DETAILS = (
 
 def encode(problem: Problem) -> str:
     """Return the JSON of ``problem``, the same for equal problems."""
-    values = {
-        name: value
-        for name, value in zip(_NAMES, _VALUES(problem), strict=True)
-        if value is not None and value != () and value != ""
-    }
+    every = _VALUES(problem)
+    # An unchanged run of 500 problems spends most of its time here, and half of it in a
+    # comprehension that compares each of the 55 values with None, () and "".
+    chosen = list(every)
+    for index in _NUMBERS:
+        chosen[index] = every[index] is not None
+    values = dict(compress(zip(_NAMES, every, strict=True), chosen))
     if values.get("severity_known"):
         del values["severity_known"]
     try:
